@@ -2,7 +2,7 @@
 
 from edgenas.graph.fragments import Fragment
 from edgenas.graph.from_architecture import fragments_of, graph_of, parameter_count
-from edgenas.graph.opgraph import OpGraph, Operator, Tensor
+from edgenas.graph.opgraph import Operator, OpGraph, Tensor
 from edgenas.graph.tflite import parse_tflite, read_tflite
 
 __all__ = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 
-from edgenas.graph.opgraph import OpGraph, Operator, Tensor
+from edgenas.graph.opgraph import Operator, OpGraph, Tensor
 
 __all__ = [
     "Fragment",

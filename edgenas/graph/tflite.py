@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from edgenas.errors import UsageError
-from edgenas.graph.opgraph import OpGraph, Operator, Tensor
+from edgenas.graph.opgraph import Operator, OpGraph, Tensor
 
 __all__ = ["parse_tflite", "read_tflite"]
 

@@ -207,7 +207,8 @@ class Upsample2x(keras.layers.Layer):
         super().__init__(**kwargs)
         if interpolation not in ("nearest", "bilinear"):
             raise ValueError(
-                f"Invalid value for argument `interpolation`. Expected 'nearest' or 'bilinear'. Received {interpolation!r}."
+                "Invalid value for argument `interpolation`. Expected 'nearest' or 'bilinear'. "
+                f"Received {interpolation!r}."
             )
         self.interpolation = interpolation
 

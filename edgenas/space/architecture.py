@@ -210,7 +210,10 @@ def _first_problem(arch: Architecture) -> str:
                 or block.kernel % 2 == 0
                 or block.expansion < 1
             ):
-                return f"stage {i} block {j} needs a type of {BLOCK_TYPES}, an odd kernel and a positive expansion. Received {block}."
+                return (
+                    f"stage {i} block {j} needs a type of {BLOCK_TYPES}, an odd kernel and a positive "
+                    f"expansion. Received {block}."
+                )
     if not arch.heads:
         return "`heads` needs at least one task."
     if len(set(arch.tasks)) != len(arch.heads):

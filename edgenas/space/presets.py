@@ -121,7 +121,8 @@ def _stage(entry: Mapping[str, Any], name: str, where: str) -> StageSpace:
     if len(set(widths)) < len(widths):
         raise UsageError(
             f"In {where}: `{name}.width_multiplier` {list(multiplier.values)} on width {width} gives the channels "
-            f"{widths}; each must differ (widths are rounded to multiples of 8). Use a larger width or fewer multipliers."
+            f"{widths}; each must differ (widths are rounded to multiples of 8). Use a larger width or fewer "
+            "multipliers."
         )
     kernel = _integers(entry.get("kernel"), f"{name}.kernel", where)
     if any(int(k) % 2 == 0 for k in kernel.values):

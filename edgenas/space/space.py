@@ -195,7 +195,7 @@ class SearchSpace:
 
     def cardinality(self) -> int:
         """The exact number of different networks in the space."""
-        total = len(self.fusion_width.values) * len(self.fusion_repeats.values)
+        total: int = len(self.fusion_width.values) * len(self.fusion_repeats.values)
         total *= (len(self.head_width.values) * len(self.head_depth.values)) ** len(self.tasks)
         for stage in self.stages:
             block = len(stage.type.values) * len(stage.kernel.values) * len(stage.expansion.values)

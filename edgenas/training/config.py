@@ -1,0 +1,112 @@
+"""`TrainingConfig`: how long and how a network is trained; the presets for trials and for the winner."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from edgenas.errors import UsageError, unknown_name
+from edgenas.training.loss_weights import LossWeights, load_loss_weights
+
+__all__ = ["SCHEDULES", "TrainingConfig", "default_loss_weights", "load_training_preset"]
+
+SCHEDULES = ("cosine", "halving")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """One training run.
+
+    Attributes:
+        iterations: optimiser steps.
+        batch_size: frames per step.
+        learning_rate: peak rate.
+        schedule: "cosine" (linear warm-up, then a half cosine to 1% of the peak) or "halving" (AdaShare: halved
+            every `halve_every` steps).
+        warmup_iterations: steps of the linear warm-up (cosine only).
+        halve_every: steps between halvings (halving only).
+        beta1: decay of Adam's first moment.
+        beta2: decay of Adam's second moment.
+        weight_decay: factor of the kernels' decay, decoupled from the gradient (AdamW).
+        augment: flip, zoom and colour jitter.
+        seed: seed of the weights, the order of the frames and the augmentation.
+        loss_weights: weights of the loss terms.
+    """
+
+    iterations: int = 300
+    batch_size: int = 16
+    learning_rate: float = 3e-3
+    schedule: str = "cosine"
+    warmup_iterations: int = 20
+    halve_every: int = 4000
+    beta1: float = 0.9
+    beta2: float = 0.999
+    weight_decay: float = 1e-4
+    augment: bool = True
+    seed: int = 0
+    loss_weights: LossWeights = field(default_factory=lambda: load_loss_weights("nyuv2/ednas+jared"))
+
+    def __post_init__(self) -> None:
+        for name in ("iterations", "batch_size", "halve_every"):
+            if getattr(self, name) < 1:
+                raise UsageError(
+                    f"Invalid value for `{name}`. Expected at least 1. Received {getattr(self, name)}."
+                )
+        if not (0.0 < self.learning_rate <= 10.0 and math.isfinite(self.learning_rate)):
+            raise UsageError(
+                f"Invalid value for `learning_rate`. Expected a number in (0, 10]. Received {self.learning_rate}."
+            )
+        for name in ("beta1", "beta2"):
+            if not 0.0 <= getattr(self, name) < 1.0:
+                raise UsageError(
+                    f"Invalid value for `{name}`. Expected [0, 1). Received {getattr(self, name)}."
+                )
+        if self.weight_decay < 0 or self.warmup_iterations < 0:
+            raise UsageError("Invalid value for `weight_decay` or `warmup_iterations`. Expected 0 or more.")
+        if self.schedule not in SCHEDULES:
+            raise unknown_name("learning-rate schedule", self.schedule, SCHEDULES)
+
+    def learning_rate_at(self, step: int) -> float:
+        """Rate of step `step`, counted from 0."""
+        if self.schedule == "halving":
+            return self.learning_rate * 0.5 ** (step // self.halve_every)
+        warmup = min(self.warmup_iterations, self.iterations // 4)
+        if step < warmup:
+            return self.learning_rate * (step + 1) / (warmup + 1)
+        progress = (step - warmup) / max(1, self.iterations - warmup)
+        return self.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * progress)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dictionary."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> TrainingConfig:
+        """Reads what `to_dict` wrote."""
+        try:
+            return cls(**{**data, "loss_weights": LossWeights(**data["loss_weights"])})
+        except (KeyError, TypeError) as error:
+            raise UsageError(f"Not a complete training configuration: {error}.") from error
+
+
+_PRESETS = {
+    "proxy": TrainingConfig(iterations=240),
+    "final": TrainingConfig(iterations=1600, learning_rate=3e-3, warmup_iterations=50),
+    # paper.md, field protocol: Adam(0.5, 0.999), decay 1e-4, halved every 4,000 of 20,000 iterations.
+    "adashare": TrainingConfig(iterations=20_000, learning_rate=1e-3, schedule="halving", beta1=0.5),
+}
+
+
+def load_training_preset(name: str, **changes: Any) -> TrainingConfig:
+    """The preset `name` ("proxy", "final", "adashare") with the fields of `changes` replaced."""
+    if name not in _PRESETS:
+        raise unknown_name("training preset", name, _PRESETS, "edgenas train --help")
+    return replace(_PRESETS[name], **changes)
+
+
+def default_loss_weights(tasks: tuple[str, ...], depth_unit: str) -> str:
+    """Name of the Table 8 preset that fits: NYUv2's for metric depth or normals, Cityscapes' for inverse depth."""
+    inverse_depth = depth_unit == "1/m" and "normals" not in tasks
+    return "cityscapes/ednas+jared" if inverse_depth else "nyuv2/ednas+jared"
