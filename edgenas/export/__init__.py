@@ -1,1 +1,1 @@
-
+"""From a trained network to verified .tflite files with a model card."""
