@@ -1,0 +1,124 @@
+"""Entry point of `edgenas`: finds the command, runs it, turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from edgenas.errors import EdgenasError
+
+__all__ = ["main"]
+
+# Command, module in edgenas.cli, one line of help: so that `edgenas --help` imports no command.
+_COMMANDS = {
+    "profile": "Measure a device, or tell what is known of it, and fit its latency predictor.",
+    "search": "Find networks that are accurate and meet a latency target.",
+    "train": "Train the winner of a search longer, or any architecture.",
+    "export": "Write verified float32 and int8 .tflite files with a model card.",
+    "report": "Write one HTML page about a run.",
+    "predict": "Predict the latency of .tflite files or architectures, with an interval.",
+    "devices": "List the devices and what is known of them.",
+    "space": "List search spaces, show one, sample architectures.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when the command is called, not for `--help`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of the way through the house."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the command; None when there is none of that name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"edgenas.cli.{cmd_name}")
+        command = module.command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"edgenas.cli.{cmd_name}.command is not a click command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Adds the nearest names to click's error."""
+        import difflib
+
+        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
+            near = difflib.get_close_matches(args[0], _COMMANDS, n=2)
+            hint = f" Did you mean {' or '.join(near)}?" if near else ""
+            raise click.UsageError(f"No such command '{args[0]}'.{hint} See: edgenas --help")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Lists the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
+@click.version_option(package_name="edgenas")
+def _cli(debug: bool) -> None:
+    """Find, train and ship multi-task dense-prediction networks for edge devices.
+
+    \b
+    The way through:
+      edgenas profile --device host        what does this device cost?
+      edgenas search                       networks that are accurate and quick enough
+      edgenas train                        the winner, trained longer
+      edgenas export --int8                a checked .tflite with its model card
+      edgenas report                       one page about all of it
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and ends the process: 0 done, 1 failure, 2 usage, 130 interrupted."""
+    args = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in args
+    # The flag may stand anywhere: people add it at the end of the line that failed.
+    args = [a for a in args if a != "--debug"]
+    try:
+        sys.exit(_cli.main(args=args, prog_name="edgenas", standalone_mode=False) or 0)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        _complain("Interrupted.")
+        sys.exit(130)
+    except EdgenasError as error:
+        if debug:
+            raise
+        _complain(f"Error: {error}")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader has gone (`edgenas devices | head`): that is no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(0)
+    except MemoryError:
+        _complain("Error: out of memory. Use a smaller --batch-size or fewer frames.")
+        sys.exit(1)
+    except OSError as error:
+        if debug:
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        _complain(f"Error: {error.strerror or error}{place}. Run again with --debug for the details.")
+        sys.exit(1)
+    except Exception as error:
+        if debug:
+            raise
+        _complain(
+            f"Error: {type(error).__name__}: {error}\nThis is a fault of edgenas. Run again with --debug and report it."
+        )
+        sys.exit(1)
+
+
+def _complain(text: str) -> None:
+    click.echo(text, err=True)

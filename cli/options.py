@@ -1,0 +1,57 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from edgenas.errors import UsageError, unknown_name
+
+__all__ = ["data_options", "json_option", "parse_tasks", "predictor_option", "run_argument"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+_TASKS = ("depth", "normals", "segmentation")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value on stdout.")
+predictor_option = click.option(
+    "--predictor", type=click.Path(path_type=Path), help="Folder of a predictor to use instead of the stored one."
+)
+run_argument = click.argument("run", required=False, type=click.Path(path_type=Path))
+
+
+def data_options(function: F) -> F:
+    """--data, --tasks, --height, --width, --frames."""
+    decorators = (
+        click.option(
+            "--data", default="rooms", show_default=True,
+            help="rooms or streets (procedural, embedded), or the path of an .npz archive.",
+        ),
+        click.option("--tasks", help="Comma-separated, e.g. segmentation,depth. All that the data have by default."),
+        click.option("--height", type=click.IntRange(32, 4096), help="Rows of procedural frames."),
+        click.option("--width", type=click.IntRange(32, 4096), help="Columns of procedural frames."),
+        click.option("--frames", type=click.IntRange(1), help="Number of procedural training frames."),
+        click.option("--validation-frames", type=click.IntRange(1), help="Number of procedural validation frames."),
+    )  # fmt: skip
+    for decorator in reversed(decorators):
+        function = decorator(function)
+    return function
+
+
+def parse_tasks(text: str | None) -> tuple[str, ...] | None:
+    """Splits --tasks.
+
+    Raises:
+        UsageError: a task is unknown or named twice.
+    """
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in _TASKS:
+            raise unknown_name("task", name, _TASKS, "edgenas search --help")
+    if not names or len(set(names)) != len(names):
+        raise UsageError(f"Invalid value for --tasks. Expected different tasks of {', '.join(_TASKS)}. Received {text!r}.")
+    return tuple(sorted(names))

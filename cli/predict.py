@@ -1,0 +1,73 @@
+"""`edgenas predict`: latency of files or architectures, without TensorFlow and without the device."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgenas.cli.options import json_option, predictor_option
+from edgenas.cli.output import format_ms, print_json
+from edgenas.device_profiles import load_device
+from edgenas.graph import OpGraph, graph_of, read_tflite
+from edgenas.latency_models import LatencyEstimate, find_predictor
+from edgenas.space import Architecture
+
+__all__ = ["command"]
+
+
+@click.command(name="predict")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--device", default="host", show_default=True, help="Device, see `edgenas devices`.")
+@click.option("--configuration", help="Configuration of the device; its default without it.")
+@predictor_option
+@click.option("--operators", is_flag=True, help="Show every operator, not only the shares by type.")
+@json_option
+def command(
+    files: tuple[Path, ...], device: str, configuration: str | None, predictor: Path | None, operators: bool, as_json: bool
+) -> None:
+    """Predict the latency of .tflite files or architecture .json files, with a 90% interval.
+
+    \b
+    Examples:
+      edgenas predict model_int8.tflite --device host
+      edgenas predict architectures/*.json --json
+    """
+    profile = load_device(device)
+    chosen = profile.configuration(configuration)
+    model = find_predictor(profile.name, predictor_dir=predictor, configuration=chosen.name)
+    results = [(file, model.predict(_graph(file, chosen.dtype))) for file in files]
+    if as_json:
+        print_json([{"file": str(file), **estimate.to_dict()} for file, estimate in results])
+        return
+    for file, estimate in results:
+        _show(file, estimate, operators)
+
+
+def _graph(file: Path, dtype: str) -> OpGraph:
+    if file.suffix == ".json":
+        return graph_of(Architecture.load(file), dtype)
+    return read_tflite(file)
+
+
+def _show(file: Path, estimate: LatencyEstimate, operators: bool) -> None:
+    low, high = estimate.interval_ms
+    click.echo(
+        f"{file}: predicted {format_ms(estimate.latency_ms)} on {estimate.device} ({estimate.configuration}), "
+        f"{estimate.confidence:.0%} interval {low:.3g} to {high:.3g} ms"
+    )
+    if not estimate.in_domain:
+        click.echo("  outside of what the predictor has seen: " + "; ".join(estimate.domain_notes))
+    rows: list[Any] = list(estimate.operators)
+    if operators:
+        for index, kind, ms, placement in rows:
+            click.echo(f"  {index:4d} {kind:26s} {ms:9.4f} ms  {placement}")
+        return
+    shares: dict[str, float] = defaultdict(float)
+    for _, kind, ms, _ in rows:
+        shares[kind] += ms
+    total = sum(shares.values()) or 1.0
+    parts = sorted(shares.items(), key=lambda item: -item[1])[:6]
+    click.echo("  " + ", ".join(f"{name} {100 * ms / total:.0f}%" for name, ms in parts))

@@ -1,0 +1,229 @@
+"""`SearchConfig`, and `config.json`: what a run was started with, and whether a resumed one still agrees."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from edgenas.errors import UsageError, unknown_name
+from edgenas.scoring import REWARD_PRESETS
+from edgenas.space.space import SearchSpace
+from edgenas.storage import read_json, write_json
+
+__all__ = [
+    "CONFIG_FILE",
+    "STUDY_FILE",
+    "SearchConfig",
+    "differences",
+    "prepare_run",
+    "read_config",
+    "resume_command",
+]
+
+CONFIG_FILE = "config.json"
+STUDY_FILE = "study.db"
+FORMAT = "edgenas.run"
+FORMAT_VERSION = 1
+
+# May differ between the sessions of one run: none of them changes what a trial number means.
+_FREE = ("edgenas_version", "trials", "command", "space.source")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """Everything that decides what a search does.
+
+    Attributes:
+        trials: evaluated children in total, those of earlier sessions included.
+        seed: seed of the evolution; also the seed with which every candidate is trained, so that candidates
+            differ by their architecture only and the evaluation of an equal network can be taken over.
+        population: P of regularized evolution; also the number of random trials at the start.
+        tournament: S of regularized evolution, at most `population`.
+        reward: preset of Eq. 5, a name of `scoring.REWARD_PRESETS`.
+        target_ms: latency target, None for none.
+        risk: probability with which the device may exceed the latency that is held against the target; None
+            takes the point estimate.
+        input_shape: (height, width) of the network's input.
+        head_channels: output channels of each task.
+        data: source, fingerprint, height, width, class_names, depth_unit, tasks.
+        proxy: training configuration of the candidates.
+        device: device of the latency target, None for none.
+        configuration: configuration of the device.
+        predictor: identity of the latency predictor.
+        metric_weights: w_ij of Eq. 6 and 7 where they are not 1.
+        space_source: preset name or path that the space was loaded from, to load it again on resume.
+        command: argument vector of the command line, for the record.
+    """
+
+    trials: int
+    seed: int = 0
+    population: int = 50
+    tournament: int = 10
+    reward: str = "paper"
+    target_ms: float | None = None
+    risk: float | None = None
+    input_shape: tuple[int, int]
+    head_channels: Mapping[str, int]
+    data: Mapping[str, Any] = field(default_factory=dict)
+    proxy: Mapping[str, Any] = field(default_factory=dict)
+    device: str | None = None
+    configuration: str | None = None
+    predictor: str | None = None
+    space_source: str = ""
+    metric_weights: Mapping[str, Mapping[str, float]] | None = None
+    command: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.reward not in REWARD_PRESETS:
+            raise unknown_name("reward preset", self.reward, REWARD_PRESETS, "edgenas search --help")
+        checks = (
+            ("trials", "at least 1", self.trials >= 1),
+            ("seed", "0 or more", self.seed >= 0),
+            ("population", "at least 1", self.population >= 1),
+            (
+                "tournament",
+                f"1 to {self.population}, the population",
+                1 <= self.tournament <= self.population,
+            ),
+            (
+                "target_ms",
+                "a positive, finite number",
+                self.target_ms is None or 0 < self.target_ms < math.inf,
+            ),
+            ("risk", "a number between 0 and 1", self.risk is None or 0 < self.risk < 1),
+        )
+        for name, expected, fine in checks:
+            if not fine:
+                raise UsageError(
+                    f"Invalid argument `{name}`. Expected {expected}. Received {getattr(self, name)!r}."
+                )
+
+    def to_dict(self, space: SearchSpace) -> dict[str, Any]:
+        """The content of `config.json`."""
+        return {
+            "format": FORMAT,
+            "version": FORMAT_VERSION,
+            "edgenas_version": _own_version(),
+            "space": {
+                "name": space.name,
+                "version": space.version,
+                "hash": space.hash,
+                "source": self.space_source or space.name,
+            },
+            "data": dict(self.data),
+            "device": self.device,
+            "configuration": self.configuration,
+            "predictor": self.predictor,
+            "target_ms": self.target_ms,
+            "reward": self.reward,
+            "risk": self.risk,
+            "metric_weights": self.metric_weights,
+            "seed": self.seed,
+            "trials": self.trials,
+            "population": self.population,
+            "tournament": self.tournament,
+            "input_shape": list(self.input_shape),
+            "head_channels": dict(self.head_channels),
+            "proxy": dict(self.proxy),
+            "command": list(self.command),
+        }
+
+
+def read_config(run_dir: Path) -> dict[str, Any]:
+    """Reads the configuration of a run.
+
+    Raises:
+        UsageError: there is no run in the folder, or its configuration is damaged or of another version.
+    """
+    path = run_dir / CONFIG_FILE
+    if not path.exists():
+        raise UsageError(f"No run in {run_dir}: {CONFIG_FILE} does not exist. Start one with: edgenas search --out {run_dir}")
+    data = read_json(path, "run configuration")
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise UsageError(f'{path} is no run configuration. Expected a JSON object with "format": "{FORMAT}".')
+    if data.get("version") != FORMAT_VERSION:
+        raise UsageError(
+            f"{path} has format version {data.get('version')!r}; this edgenas reads version {FORMAT_VERSION}."
+        )
+    return data
+
+
+def prepare_run(config: SearchConfig, space: SearchSpace, run_dir: Path, *, resume: bool) -> None:
+    """Writes `config.json` for a new run, or checks that a resumed run is the same one.
+
+    The file is written before the study exists: a run that dies in between has no trial yet and is resumed.
+
+    Raises:
+        UsageError: the folder holds a run and `resume` is false; there is none and `resume` is true; the run
+            was made with another space, seed, data, ... (each difference is listed).
+        EdgenasError: the folder cannot be written.
+    """
+    path = run_dir / CONFIG_FILE
+    now = json.loads(json.dumps(config.to_dict(space)))
+    if not resume:
+        if path.exists() or (run_dir / STUDY_FILE).exists():
+            raise UsageError(
+                f"{run_dir} already holds a run. Go on with it by: {resume_command(run_dir)}\nOr name another folder with --out."
+            )
+        write_json(path, now)
+        return
+    stored = read_config(run_dir)
+    found = differences(stored, now)
+    if found:
+        raise UsageError(
+            f"{run_dir} was made with another configuration:\n"
+            + "\n".join(f"  {line}" for line in found)
+            + "\nResume with the stored values, or start a new run in another folder."
+        )
+    if stored.get("trials") != now["trials"]:
+        write_json(path, {**stored, "trials": now["trials"]})
+
+
+def differences(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Lists the fields in which a resumed run would not be the same run, as "field: stored ..., now ...".
+
+    The path of the data may change as long as their fingerprint does not.
+    """
+    left, right = _flat(stored), _flat(now)
+    free = set(_FREE)
+    fingerprint = left.get("data.fingerprint")
+    if fingerprint is not None and fingerprint == right.get("data.fingerprint"):
+        free.add("data.source")
+    names = [*left, *(name for name in right if name not in left)]
+    return [
+        f"{name}: stored {_shown(left, name)}, now {_shown(right, name)}"
+        for name in names
+        if name not in free and left.get(name) != right.get(name)
+    ]
+
+
+def resume_command(run_dir: Path) -> str:
+    """The line to type to go on with an interrupted run."""
+    return shlex.join(["edgenas", "search", "--resume", str(run_dir)])
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, Mapping):
+            found.update(_flat(item, f"{prefix}{key}."))
+        else:
+            found[f"{prefix}{key}"] = item
+    return found
+
+
+def _shown(fields: Mapping[str, Any], name: str) -> str:
+    return json.dumps(fields[name]) if name in fields else "nothing"
+
+
+def _own_version() -> str:
+    try:
+        return version("edgenas")
+    except PackageNotFoundError:
+        return "unknown"

@@ -1,0 +1,100 @@
+"""What a candidate costs and is worth: `Evaluation`, and the functions that a search is given to get one."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from edgenas.errors import EdgenasError
+from edgenas.space.architecture import Architecture
+
+__all__ = ["STATUSES", "Estimator", "Evaluation", "Evaluator", "LatencyEstimate", "evaluate"]
+
+STATUSES = ("completed", "diverged", "failed")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The outcome of training one candidate under the proxy schedule. A failure is a value, not an exception.
+
+    Attributes:
+        metrics: {task: {metric: value}}, None for a metric that no valid pixel defines; may be empty after a
+            failure.
+        seconds: wall time by phase; `total` is always there after `evaluate`.
+        status: "completed", "diverged" (the loss left the finite numbers; the same network would do so again)
+            or "failed" (out of memory, an exception; trying again may help).
+        reason: why there is no result; empty when completed.
+    """
+
+    metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    status: str = "completed"
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise ValueError(
+                f"Invalid value for argument `status`. Expected one of {STATUSES}. Received {self.status!r}."
+            )
+
+    @property
+    def completed(self) -> bool:
+        """Whether there are metrics to score."""
+        return self.status == "completed"
+
+
+class LatencyEstimate(Protocol):
+    """What the search reads of a prediction; `edgenas.latency_models.LatencyEstimate` fits."""
+
+    @property
+    def latency_ms(self) -> float:
+        """Point estimate."""
+
+    @property
+    def interval_ms(self) -> tuple[float, float]:
+        """Lower and upper end of the interval."""
+
+    def upper_ms(self, risk: float) -> float:
+        """The latency that the device exceeds with probability `risk`; only called when a risk is given."""
+
+
+Evaluator = Callable[[Architecture, int], Evaluation]
+"""Trains an architecture with a seed. An `EdgenasError` that it raises stops the search: it says that no
+candidate can be evaluated (data gone, disk full). Everything else that it raises fails that one trial."""
+
+Estimator = Callable[[Architecture], LatencyEstimate]
+
+
+def evaluate(evaluator: Evaluator, architecture: Architecture, seed: int) -> Evaluation:
+    """Calls the evaluator and turns whatever it raises, or whatever is not finite, into data.
+
+    Raises:
+        EdgenasError: the evaluator says that the search cannot go on.
+    """
+    started = time.monotonic()
+    try:
+        outcome = evaluator(architecture, seed)
+    except EdgenasError:
+        raise
+    except Exception as error:  # MemoryError among them; KeyboardInterrupt is not an Exception
+        outcome = Evaluation(status="failed", reason=describe(error))
+    metrics = {
+        str(task): {str(name): _finite(value) for name, value in values.items()}
+        for task, values in outcome.metrics.items()
+    }
+    seconds = {str(name): float(value) for name, value in outcome.seconds.items() if math.isfinite(value)}
+    seconds.setdefault("total", time.monotonic() - started)
+    return replace(outcome, metrics=metrics, seconds=seconds)
+
+
+def describe(error: BaseException) -> str:
+    """The kind and the first line of an exception, for a trial's `reason`."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None

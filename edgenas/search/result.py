@@ -1,0 +1,176 @@
+"""What a search recommends, and `best.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from edgenas.errors import UsageError
+from edgenas.search.baseline import interval
+from edgenas.search.pareto import pareto_front
+from edgenas.search.record import TrialRecord
+from edgenas.storage import read_json, write_json
+
+__all__ = [
+    "BEST_FILE",
+    "SearchResult",
+    "best_of",
+    "nearest_to",
+    "store_measurement",
+    "summarise",
+    "write_best",
+]
+
+BEST_FILE = "best.json"
+FORMAT = "edgenas.best"
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """The outcome of a search. A network over the latency target is never `best`.
+
+    Attributes:
+        run_dir: the run folder.
+        target_ms: latency target, None for none.
+        best: feasible trial with the highest reward ever, the earlier of equal ones; None when none is
+            feasible.
+        nearest: where none is feasible, the completed trial with the lowest latency; None when there is a
+            best or nothing has completed.
+        pareto: completed trials that no other beats in both quality and predicted latency, one per network,
+            by rising latency; empty without a device.
+        finished: number of finished trials.
+        failed: how many of them failed or diverged.
+        duplicates: how many took over the evaluation of an equal network.
+        measured_ms: latency of `best` on the device, None when it was not measured.
+    """
+
+    run_dir: Path
+    target_ms: float | None
+    best: TrialRecord | None
+    nearest: TrialRecord | None
+    pareto: tuple[TrialRecord, ...]
+    finished: int
+    failed: int
+    duplicates: int
+    measured_ms: float | None = None
+
+    @property
+    def feasible(self) -> bool:
+        """Whether a network meets the target."""
+        return self.best is not None
+
+    def with_measurement(self, measured_ms: float) -> SearchResult:
+        """The same result with the latency of `best` measured on the device."""
+        return replace(self, measured_ms=measured_ms)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The content of `best.json`."""
+        return {
+            "format": FORMAT,
+            "version": 1,
+            "feasible": self.feasible,
+            "target_ms": self.target_ms,
+            **_described(self.best),
+            "measured_ms": self.measured_ms,
+            "metrics": None if self.best is None else dict(self.best.evaluation.metrics),
+            "nearest": self._nearest(),
+            "pareto": [
+                {
+                    "trial": record.number,
+                    "quality": record.quality,
+                    "predicted_ms": record.latency.predicted_ms,
+                    "hash": record.architecture.hash,
+                }
+                for record in self.pareto
+            ],
+            "trials": {"finished": self.finished, "failed": self.failed, "duplicates": self.duplicates},
+        }
+
+    def _nearest(self) -> dict[str, Any] | None:
+        if self.nearest is None:
+            return None
+        bound_ms, target_ms = self.nearest.latency.bound_ms, self.target_ms
+        gap_ms = None if bound_ms is None or target_ms is None else bound_ms - target_ms
+        percent = None if gap_ms is None or target_ms is None else 100.0 * gap_ms / target_ms
+        return {**_described(self.nearest), "gap_ms": gap_ms, "gap_percent": percent}
+
+
+def best_of(records: Sequence[TrialRecord]) -> TrialRecord | None:
+    """The feasible trial with the highest reward, the earliest of equal ones."""
+    candidates = [r for r in records if r.completed and r.feasible]
+    return max(candidates, key=lambda r: (r.reward or 0.0, -r.number), default=None)
+
+
+def nearest_to(records: Sequence[TrialRecord]) -> TrialRecord | None:
+    """The completed trial with the lowest latency, the one with the higher reward of equal ones."""
+    candidates = [r for r in records if r.completed and r.latency.bound_ms is not None]
+    return min(
+        candidates, key=lambda r: (r.latency.bound_ms or 0.0, -(r.reward or 0.0), r.number), default=None
+    )
+
+
+def summarise(records: Sequence[TrialRecord], run_dir: Path, target_ms: float | None) -> SearchResult:
+    """Finds the recommendation and the Pareto front among finished trials."""
+    best = best_of(records)
+    networks: dict[str, TrialRecord] = {}
+    for record in records:
+        if record.completed and record.latency.predicted_ms is not None:
+            networks.setdefault(record.architecture.hash, record)
+    points = list(networks.values())
+    front = pareto_front([r.quality or 0.0 for r in points], [r.latency.predicted_ms or 0.0 for r in points])
+    return SearchResult(
+        run_dir=run_dir,
+        target_ms=target_ms,
+        best=best,
+        nearest=nearest_to(records) if best is None else None,
+        pareto=tuple(points[i] for i in front),
+        finished=len(records),
+        failed=sum(not r.completed for r in records),
+        duplicates=sum(r.duplicate_of is not None for r in records),
+        measured_ms=_known_measurement(run_dir / BEST_FILE, best),
+    )
+
+
+def write_best(result: SearchResult) -> None:
+    """Writes `best.json` in one step."""
+    write_json(result.run_dir / BEST_FILE, result.to_dict())
+
+
+def store_measurement(run_dir: Path, measured_ms: float) -> None:
+    """Adds the latency measured on the device to the recommendation in `best.json`.
+
+    Raises:
+        UsageError: there is no recommendation.
+    """
+    path = run_dir / BEST_FILE
+    data = read_json(path, "recommendation")
+    if not isinstance(data, dict) or data.get("architecture") is None:
+        raise UsageError(f"{path} recommends no network, so there is none to measure.")
+    write_json(path, {**data, "measured_ms": float(measured_ms)})
+
+
+def _described(record: TrialRecord | None) -> dict[str, Any]:
+    return {
+        "trial": None if record is None else record.number,
+        "architecture": None if record is None else record.architecture.to_dict(),
+        "hash": None if record is None else record.architecture.hash,
+        "quality": None if record is None else record.quality,
+        "reward": None if record is None else record.reward,
+        "predicted_ms": None if record is None else record.latency.predicted_ms,
+        "predicted_interval_ms": None if record is None else interval(record.latency),
+        "predicted_bound_ms": None if record is None else record.latency.bound_ms,
+    }
+
+
+def _known_measurement(path: Path, best: TrialRecord | None) -> float | None:
+    """What an earlier session measured of the same network; a damaged file counts as none."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+        if best is not None and data["hash"] == best.architecture.hash and data["measured_ms"] is not None:
+            return float(data["measured_ms"])
+    except (OSError, ValueError, LookupError, TypeError):
+        pass
+    return None

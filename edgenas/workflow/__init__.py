@@ -1,0 +1,1 @@
+"""What the commands do, station by station, on a run folder: search, train, export."""

@@ -1,0 +1,104 @@
+"""Opens the data that a run names, and remembers how, so that every later station opens the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from edgenas.datasets import Dataset, load_dataset
+from edgenas.errors import UsageError
+
+__all__ = ["DataRequest", "OpenData"]
+
+
+@dataclass(frozen=True)
+class DataRequest:
+    """Which data to open.
+
+    Attributes:
+        source: "rooms", "streets" or the path of an .npz archive.
+        tasks: tasks to learn; None for all that the data have.
+        height: rows of procedural frames; None for the default.
+        width: columns of procedural frames; None for the default.
+        frames: number of procedural training frames; None for the default.
+        validation_frames: number of procedural validation frames; None for the default.
+    """
+
+    source: str = "rooms"
+    tasks: tuple[str, ...] | None = None
+    height: int | None = None
+    width: int | None = None
+    frames: int | None = None
+    validation_frames: int | None = None
+
+    def open(self) -> OpenData:
+        """Opens both splits.
+
+        Raises:
+            UsageError: the source, a task or the size does not exist.
+        """
+        common = {"tasks": self.tasks, "height": self.height, "width": self.width}
+        train = load_dataset(self.source, "train", frames=self.frames, **common)  # type: ignore[arg-type]
+        validation = load_dataset(self.source, "validation", frames=self.validation_frames, **common)  # type: ignore[arg-type]
+        return OpenData(self, train, validation)
+
+
+@dataclass(frozen=True)
+class OpenData:
+    """Both splits of the data.
+
+    Attributes:
+        request: how they were opened.
+        train: frames to learn from.
+        validation: frames to score on.
+    """
+
+    request: DataRequest
+    train: Dataset
+    validation: Dataset
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Tasks that are learned, in the order of the heads."""
+        return tuple(sorted(self.train.info.tasks))
+
+    def describe(self) -> dict[str, Any]:
+        """What the run configuration keeps."""
+        info = self.train.info
+        return {
+            "source": self.request.source,
+            "fingerprint": info.fingerprint,
+            "validation_fingerprint": self.validation.info.fingerprint,
+            "height": info.height,
+            "width": info.width,
+            "class_names": list(info.class_names),
+            "depth_unit": info.depth_unit,
+            "tasks": list(self.tasks),
+            "train_frames": len(self.train),
+            "validation_frames": len(self.validation),
+        }
+
+    @classmethod
+    def reopen(cls, stored: Mapping[str, Any]) -> OpenData:
+        """Opens the data that `describe` describes.
+
+        Raises:
+            UsageError: they are gone, or are not the same any more.
+        """
+        procedural = not str(stored["source"]).split("#")[0].endswith(".npz")
+        request = DataRequest(
+            source=str(stored["source"]),
+            tasks=tuple(stored["tasks"]),
+            height=int(stored["height"]),
+            width=int(stored["width"]),
+            frames=int(stored["train_frames"]) if procedural else None,
+            validation_frames=int(stored["validation_frames"]) if procedural else None,
+        )
+        data = request.open()
+        if data.train.info.fingerprint != stored["fingerprint"]:
+            raise UsageError(
+                f"The data {request.source} are not those of the run: fingerprint {data.train.info.fingerprint}, "
+                f"expected {stored['fingerprint']}. Restore the data, or start a new run."
+            )
+        return data

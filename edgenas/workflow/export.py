@@ -1,0 +1,111 @@
+"""`edgenas export`: a trained network to verified .tflite files, measured where the device is at hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgenas.device_profiles import Measurement, align_operators, load_device, runner_for
+from edgenas.errors import UsageError
+from edgenas.export.card import model_card
+from edgenas.graph import graph_of
+from edgenas.latency_models import LatencyEstimate, find_predictor
+from edgenas.runtime import start_tensorflow
+from edgenas.search.result import store_measurement
+from edgenas.storage import read_json, write_json
+from edgenas.workflow.data import OpenData
+from edgenas.workflow.runs import RunFolder
+from edgenas.workflow.train import TrainedNetwork
+
+__all__ = ["ExportResult", "export_trained"]
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What an export left.
+
+    Attributes:
+        card_path: the model card.
+        card: its content.
+    """
+
+    card_path: Path
+    card: dict[str, Any]
+
+
+def export_trained(
+    trained: TrainedNetwork,
+    data: OpenData,
+    out_dir: Path,
+    *,
+    name: str,
+    int8: bool = True,
+    device: str | None = "host",
+    configuration: str | None = None,
+    predictor_dir: Path | None = None,
+    calibration_frames: int = 128,
+    run: RunFolder | None = None,
+) -> ExportResult:
+    """Exports, verifies, predicts, measures and writes the card.
+
+    Raises:
+        UsageError: model and data do not belong together.
+        EdgenasError: conversion or verification failed; nothing stands under a final name then.
+    """
+    start_tensorflow()
+    import keras
+
+    from edgenas.export.exporter import export_network
+
+    try:
+        model = keras.saving.load_model(trained.model_path)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{trained.model_path} cannot be read: {error}. Train again with: edgenas train --restart"
+        ) from error
+    exported = export_network(
+        model, trained.architecture, data.train, data.validation, out_dir, name,
+        int8=int8, calibration_frames=calibration_frames,
+    )  # fmt: skip
+    dtype = "int8" if int8 else "float32"
+    estimate = measurement = None
+    if device is not None:
+        profile = load_device(device)
+        configuration = configuration or next(
+            (c.name for c in profile.configurations if c.dtype == dtype and c.threads == 1), None
+        )
+        estimate = _estimate(trained, profile.name, configuration, predictor_dir, dtype)
+        runner = runner_for(profile, configuration)
+        if runner.probe().available:
+            measurement = next(iter(runner.measure([exported.files[dtype].path], operators=True)))
+    graph = graph_of(trained.architecture, dtype)
+    operator_ms = _operator_ms(measurement, [op.type for op in graph.operators])
+    card = model_card(
+        name, trained.architecture, exported, data.describe(),
+        device=device, estimate=estimate, measurement=measurement, measured_operator_ms=operator_ms,
+    )  # fmt: skip
+    card_path = out_dir / f"{name}.json"
+    write_json(card_path, card)
+    if run is not None and measurement is not None and measurement.ok and int8 and run.best.exists():
+        best = read_json(run.best, "recommendation")
+        if best.get("hash") == trained.architecture.hash:
+            store_measurement(run.root, measurement.latency_ms)
+    return ExportResult(card_path, card)
+
+
+def _estimate(
+    trained: TrainedNetwork, device: str, configuration: str | None, folder: Path | None, dtype: str
+) -> LatencyEstimate | None:
+    """The prediction, or None where there is no predictor: an export does not need one."""
+    try:
+        predictor = find_predictor(device, predictor_dir=folder, configuration=configuration)
+    except UsageError:
+        return None
+    return predictor.predict(graph_of(trained.architecture, dtype))
+
+
+def _operator_ms(measurement: Measurement | None, types: list[str]) -> tuple[float | None, ...] | None:
+    if measurement is None or measurement.operator_ms is None:
+        return None
+    return align_operators(types, measurement.operator_ms)

@@ -1,0 +1,245 @@
+"""`edgenas search`: data, space, predictor and trainer put together, and the best measured at the end."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgenas.errors import UsageError
+from edgenas.graph import graph_of
+from edgenas.latency_models import LatencyPredictor, find_predictor, find_predictor_folder
+from edgenas.runtime import start_tensorflow
+from edgenas.search import (
+    Evaluation,
+    Event,
+    SearchConfig,
+    SearchResult,
+    read_config,
+    run_search,
+    store_measurement,
+)
+from edgenas.space import Architecture, SearchSpace, load_space
+from edgenas.storage import write_bytes_atomic
+from edgenas.training.config import TrainingConfig
+from edgenas.workflow.data import DataRequest, OpenData
+from edgenas.workflow.runs import RunFolder
+
+__all__ = ["SearchRequest", "resume_search", "start_search"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchRequest:
+    """What the user asked for.
+
+    Attributes:
+        space: name or path of the search space.
+        data: which data to open.
+        device: device whose latency counts; None searches for quality alone.
+        configuration: configuration of the device; None for its default.
+        predictor_dir: folder of a predictor to use instead of the user's or the shipped one.
+        target_ms: latency target; None takes the predicted latency of the MT edge baseline.
+        reward: preset of Eq. 5.
+        risk: probability with which the device may exceed the latency held against the target.
+        trials: evaluated children.
+        population: population of regularized evolution.
+        tournament: its tournament size.
+        seed: seed of evolution and training.
+        proxy: training of every candidate.
+        command: argument vector, for the record.
+    """
+
+    space: str = "demo"
+    data: DataRequest = field(default_factory=DataRequest)
+    device: str | None = "host"
+    configuration: str | None = None
+    predictor_dir: Path | None = None
+    target_ms: float | None = None
+    reward: str = "paper"
+    risk: float | None = None
+    trials: int = 50
+    population: int = 50
+    tournament: int = 10
+    seed: int = 0
+    proxy: TrainingConfig = field(default_factory=TrainingConfig)
+    command: tuple[str, ...] = ()
+
+
+def start_search(
+    request: SearchRequest, run_dir: Path, *, on_event: Callable[[Event], None] | None = None
+) -> SearchResult:
+    """Starts a new run in `run_dir`.
+
+    Raises:
+        UsageError: an option is wrong, there is no predictor for the device, or the folder holds a run.
+        SearchInterrupted: Ctrl-C.
+    """
+    run = RunFolder(run_dir)
+    if run.config.exists():
+        raise UsageError(f"{run_dir} already holds a run. Go on with: edgenas search --resume {run_dir}")
+    data = request.data.open()
+    space = load_space(request.space, data.tasks)
+    dtype, predictor = "int8", None
+    if request.device is not None:
+        predictor, dtype = _predictor_for(request.device, request.configuration, request.predictor_dir)
+        _keep_predictor(predictor, request, run)
+    shape = (data.train.info.height, data.train.info.width)
+    channels = data.train.info.head_channels
+    target_ms = request.target_ms
+    if target_ms is None and predictor is not None:
+        baseline = space.architecture(space.default(), input_shape=shape, head_channels=channels)
+        estimate = predictor.predict(graph_of(baseline, dtype))
+        target_ms = estimate.latency_ms if request.risk is None else estimate.upper_ms(request.risk)
+    config = SearchConfig(
+        trials=request.trials,
+        seed=request.seed,
+        population=request.population,
+        tournament=min(request.tournament, request.population),
+        reward=request.reward,
+        target_ms=target_ms,
+        risk=request.risk,
+        input_shape=shape,
+        head_channels=channels,
+        data=data.describe(),
+        proxy=request.proxy.to_dict(),
+        space_source=request.space,
+        device=None if predictor is None else predictor.device,
+        configuration=None if predictor is None else predictor.configuration,
+        predictor=None if predictor is None else predictor.name,
+        command=request.command,
+    )
+    return _run(config, space, data, predictor, dtype, run, resume=False, on_event=on_event)
+
+
+def resume_search(
+    run_dir: Path, *, trials: int | None = None, on_event: Callable[[Event], None] | None = None
+) -> SearchResult:
+    """Goes on with the run in `run_dir`, with its stored options and possibly more trials.
+
+    Raises:
+        UsageError: there is no run, or its data or space are not the same any more.
+        SearchInterrupted: Ctrl-C.
+    """
+    stored = read_config(run_dir)
+    run = RunFolder(run_dir)
+    data = OpenData.reopen(stored["data"])
+    space = load_space(stored["space"]["source"], data.tasks)
+    dtype, predictor = "int8", None
+    if stored["device"] is not None:
+        predictor, dtype = _predictor_for(stored["device"], stored["configuration"], run.predictor)
+    config = SearchConfig(
+        trials=max(trials or 0, stored["trials"]),
+        seed=stored["seed"],
+        population=stored["population"],
+        tournament=stored["tournament"],
+        reward=stored["reward"],
+        target_ms=stored["target_ms"],
+        risk=stored["risk"],
+        input_shape=tuple(stored["input_shape"]),
+        head_channels=data.train.info.head_channels,
+        data={**stored["data"], **data.describe()},
+        proxy=stored["proxy"],
+        space_source=stored["space"]["source"],
+        device=stored["device"],
+        configuration=stored["configuration"],
+        predictor=None if predictor is None else predictor.name,
+        metric_weights=stored["metric_weights"],
+        command=tuple(stored["command"]),
+    )
+    return _run(config, space, data, predictor, dtype, run, resume=True, on_event=on_event)
+
+
+def _predictor_for(
+    device: str, configuration: str | None, folder: Path | None
+) -> tuple[LatencyPredictor, str]:
+    from edgenas.device_profiles import load_device
+
+    profile = load_device(device)
+    chosen = profile.configuration(configuration)
+    predictor = find_predictor(profile.name, predictor_dir=folder, configuration=chosen.name)
+    return predictor, chosen.dtype
+
+
+def _keep_predictor(predictor: LatencyPredictor, request: SearchRequest, run: RunFolder) -> None:
+    """Copies the predictor into the run: profiling the device again must not change a search under way."""
+    source = find_predictor_folder(predictor.device, request.predictor_dir, predictor.configuration)
+    for file in sorted(source.glob("*.json")):
+        write_bytes_atomic(run.predictor / file.name, file.read_bytes())
+
+
+def _run(
+    config: SearchConfig,
+    space: SearchSpace,
+    data: OpenData,
+    predictor: LatencyPredictor | None,
+    dtype: str,
+    run: RunFolder,
+    *,
+    resume: bool,
+    on_event: Callable[[Event], None] | None,
+) -> SearchResult:
+    estimator = None if predictor is None else lambda a: predictor.predict(graph_of(a, dtype))
+    result = run_search(
+        config, space, _evaluator(data, config), estimator, run.root, resume=resume, on_event=on_event
+    )
+    if result.best is None or config.device is None or result.measured_ms is not None:
+        return result
+    measured_ms = measure_architecture(result.best.architecture, config.device, config.configuration)
+    if measured_ms is None:
+        return result
+    store_measurement(run.root, measured_ms)
+    return result.with_measurement(measured_ms)
+
+
+def _evaluator(data: OpenData, config: SearchConfig) -> Callable[[Architecture, int], Evaluation]:
+    """Trains candidates under the proxy schedule; TensorFlow starts with the first one."""
+    proxy = TrainingConfig.from_dict(config.proxy)
+    trainers: list[Any] = []
+
+    def evaluate(architecture: Architecture, seed: int) -> Evaluation:
+        start_tensorflow()
+        import keras
+
+        from edgenas.training.trainer import Trainer
+
+        if not trainers:
+            trainers.append(Trainer(data.train, data.validation))
+        outcome = trainers[0].train(architecture, TrainingConfig.from_dict({**proxy.to_dict(), "seed": seed}))
+        evaluation = Evaluation(outcome.metrics, outcome.seconds, outcome.status, outcome.reason)
+        del outcome
+        keras.backend.clear_session()
+        gc.collect()
+        return evaluation
+
+    return evaluate
+
+
+def measure_architecture(architecture: Architecture, device: str, configuration: str | None) -> float | None:
+    """Latency of a network on a device, or None where the device cannot measure here and now.
+
+    Latency does not depend on the weights, so fresh ones do.
+    """
+    import tempfile
+
+    import numpy as np
+
+    from edgenas.device_profiles import load_device, runner_for
+
+    runner = runner_for(load_device(device), configuration)
+    if not runner.probe().available:
+        return None
+    start_tensorflow()
+    from edgenas.export.convert import to_tflite
+    from edgenas.networks import build_model
+
+    dtype = runner.configuration.dtype
+    shape = (1, architecture.input_height, architecture.input_width, 3)
+    noise = np.random.default_rng(0).uniform(-1, 1, (2, *shape)).astype(np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.tflite"
+        images = noise if dtype == "int8" else None
+        path.write_bytes(to_tflite(build_model(architecture), dtype=dtype, representative=images))
+        measurement = next(iter(runner.measure([path])))
+    return measurement.latency_ms if measurement.ok else None

@@ -1,0 +1,164 @@
+"""`edgenas train`: the winner of a run (or any architecture) trained longer, resumable to the step."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgenas.errors import EdgenasError, UsageError
+from edgenas.runtime import start_tensorflow
+from edgenas.space import Architecture
+from edgenas.storage import atomic_path, read_json, write_json, write_text_atomic
+from edgenas.training.config import TrainingConfig
+from edgenas.workflow.data import OpenData
+
+if TYPE_CHECKING:
+    from edgenas.training.trainer import Progress
+
+__all__ = ["TrainedNetwork", "architecture_of_run", "load_trained", "train_network"]
+
+FORMAT = "edgenas.trained"
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """A trained network in a folder: model.keras, metrics.json, history.csv.
+
+    Attributes:
+        folder: where it is.
+        architecture: what it is.
+        metrics: {task: {metric: value}} on the validation split.
+        seconds: wall time by phase of the last session.
+        reused: whether the folder held it already.
+    """
+
+    folder: Path
+    architecture: Architecture
+    metrics: dict[str, dict[str, float | None]]
+    seconds: dict[str, float]
+    reused: bool = False
+
+    @property
+    def model_path(self) -> Path:
+        """The Keras file."""
+        return self.folder / "model.keras"
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `edgenas train --json` prints."""
+        return {
+            "folder": str(self.folder),
+            "model": str(self.model_path),
+            "architecture": self.architecture.to_dict(),
+            "metrics": self.metrics,
+            "seconds": self.seconds,
+        }
+
+
+def architecture_of_run(best: Path, *, allow_infeasible: bool = False) -> Architecture:
+    """The network that a run recommends.
+
+    Raises:
+        UsageError: there is no recommendation, or none meets the latency target.
+    """
+    data = read_json(best, "recommendation of the search (edgenas search writes it)")
+    if data.get("architecture") is not None:
+        return Architecture.from_dict(data["architecture"], str(best))
+    nearest = data.get("nearest")
+    if nearest is None:
+        raise UsageError(f"{best} recommends no network: no trial completed. Go on with: edgenas search --resume")
+    if not allow_infeasible:
+        raise UsageError(
+            f"No network of this run meets its target of {data.get('target_ms'):.3g} ms; the nearest is predicted at "
+            f"{nearest.get('predicted_ms'):.3g} ms. Search with a higher --target-ms or more --trials, or take the "
+            "nearest with --allow-infeasible."
+        )
+    return Architecture.from_dict(nearest["architecture"], str(best))
+
+
+def train_network(
+    architecture: Architecture,
+    data: OpenData,
+    config: TrainingConfig,
+    folder: Path,
+    *,
+    restart: bool = False,
+    on_step: Callable[[Progress], None] | None = None,
+) -> TrainedNetwork:
+    """Trains into `folder`, going on from its checkpoint where there is one.
+
+    Args:
+        architecture: network to train.
+        data: frames.
+        config: schedule.
+        folder: receives model.keras, metrics.json and history.csv; checkpoint.npz while it runs.
+        restart: forget what the folder holds.
+        on_step: called after every step.
+
+    Raises:
+        UsageError: the folder holds another training run.
+        EdgenasError: the training diverged.
+    """
+    identity = {
+        "architecture": architecture.to_dict(),
+        "config": config.to_dict(),
+        "data": data.train.info.fingerprint,
+    }
+    if restart:
+        shutil.rmtree(folder, ignore_errors=True)
+    if (folder / "metrics.json").exists():
+        stored = load_trained(folder)
+        if read_json(folder / "metrics.json", "training result")["identity"] == identity:
+            return stored
+        raise UsageError(
+            f"{folder} holds another trained network. Add --restart to replace it, or choose another folder with --out."
+        )
+    start_tensorflow()
+    from edgenas.training.trainer import Trainer
+
+    checkpoint = folder / "checkpoint.npz"
+    outcome = Trainer(data.train, data.validation).train(
+        architecture, config, checkpoint=checkpoint, on_step=on_step
+    )
+    write_text_atomic(folder / "history.csv", _csv(outcome.history))
+    if outcome.model is None:
+        raise EdgenasError(
+            f"The training diverged: {outcome.reason}. Try a lower --learning-rate, and add --restart."
+        )
+    with atomic_path(folder / "model.keras") as temporary:
+        outcome.model.save(temporary)
+    trained = TrainedNetwork(folder, architecture, outcome.metrics, outcome.seconds)
+    write_json(
+        folder / "metrics.json",
+        {"format": FORMAT, "identity": identity, "metrics": trained.metrics, "seconds": trained.seconds},
+    )
+    checkpoint.unlink(missing_ok=True)
+    return trained
+
+
+def load_trained(folder: Path) -> TrainedNetwork:
+    """Reads a folder that `train_network` wrote.
+
+    Raises:
+        UsageError: there is no finished training.
+    """
+    data = read_json(folder / "metrics.json", "trained network (edgenas train makes it)")
+    try:
+        architecture = Architecture.from_dict(data["identity"]["architecture"], str(folder / "metrics.json"))
+        return TrainedNetwork(folder, architecture, data["metrics"], data["seconds"], reused=True)
+    except (KeyError, TypeError) as error:
+        raise UsageError(f"{folder / 'metrics.json'} is not a training result: {error}.") from error
+
+
+def _csv(history: tuple[dict[str, float], ...]) -> str:
+    if not history:
+        return ""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, fieldnames=list(history[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return out.getvalue()
