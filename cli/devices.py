@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import click
-
 from edgenas.cli.options import json_option
 from edgenas.cli.output import print_json, print_table
 from edgenas.device_profiles import DeviceProfile, list_devices, load_device, runner_for
-from edgenas.errors import EdgenasError
 from edgenas.latency_models import find_predictor
+
+from edgenas.errors import EdgenasError
 
 __all__ = ["command"]
 
@@ -58,7 +58,9 @@ def show(name: str, as_json: bool) -> None:
         print_json(row)
         return
     click.echo(f"{profile.name}: {profile.title}")
-    click.echo(f"configurations: {', '.join(row['configurations'])} (default {profile.default_configuration})")
+    click.echo(
+        f"configurations: {', '.join(row['configurations'])} (default {profile.default_configuration})"
+    )
     click.echo(f"predictor: {row['predictor']}")
     for key, value in profile.hardware.items():
         click.echo(f"{key} = {value}")
@@ -74,7 +76,13 @@ def _list(as_json: bool) -> None:
         "Devices",
         ["name", "title", "configurations", "at hand", "predictor"],
         [
-            [r["name"], r["title"], ", ".join(r["configurations"]), "yes" if r["available"] else "no", r["predictor"]]
+            [
+                r["name"],
+                r["title"],
+                ", ".join(r["configurations"]),
+                "yes" if r["available"] else "no",
+                r["predictor"],
+            ]
             for r in rows
         ],
     )

@@ -17,7 +17,9 @@ _TASKS = ("depth", "normals", "segmentation")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value on stdout.")
 predictor_option = click.option(
-    "--predictor", type=click.Path(path_type=Path), help="Folder of a predictor to use instead of the stored one."
+    "--predictor",
+    type=click.Path(path_type=Path),
+    help="Folder of a predictor to use instead of the stored one.",
 )
 run_argument = click.argument("run", required=False, type=click.Path(path_type=Path))
 
@@ -53,5 +55,7 @@ def parse_tasks(text: str | None) -> tuple[str, ...] | None:
         if name not in _TASKS:
             raise unknown_name("task", name, _TASKS, "edgenas search --help")
     if not names or len(set(names)) != len(names):
-        raise UsageError(f"Invalid value for --tasks. Expected different tasks of {', '.join(_TASKS)}. Received {text!r}.")
+        raise UsageError(
+            f"Invalid value for --tasks. Expected different tasks of {', '.join(_TASKS)}. Received {text!r}."
+        )
     return tuple(sorted(names))

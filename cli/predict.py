@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-
 from edgenas.cli.options import json_option, predictor_option
 from edgenas.cli.output import format_ms, print_json
 from edgenas.device_profiles import load_device
-from edgenas.graph import OpGraph, graph_of, read_tflite
 from edgenas.latency_models import LatencyEstimate, find_predictor
+
+from edgenas.graph import OpGraph, graph_of, read_tflite
 from edgenas.space import Architecture
 
 __all__ = ["command"]
@@ -26,7 +26,12 @@ __all__ = ["command"]
 @click.option("--operators", is_flag=True, help="Show every operator, not only the shares by type.")
 @json_option
 def command(
-    files: tuple[Path, ...], device: str, configuration: str | None, predictor: Path | None, operators: bool, as_json: bool
+    files: tuple[Path, ...],
+    device: str,
+    configuration: str | None,
+    predictor: Path | None,
+    operators: bool,
+    as_json: bool,
 ) -> None:
     """Predict the latency of .tflite files or architecture .json files, with a 90% interval.
 

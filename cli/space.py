@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 import numpy as np
-
 from edgenas.cli.options import json_option, parse_tasks
 from edgenas.cli.output import print_json, print_table, say
-from edgenas.space import load_space, list_presets
+
+from edgenas.space import list_presets, load_space
 from edgenas.storage import write_text_atomic
 
 __all__ = ["command"]
@@ -52,7 +52,9 @@ def list_spaces(as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """Show every decision of a space (preset or .toml file) with its choices."""
     space = load_space(name)
-    decisions = [{"name": d.name, "choices": list(d.choices), "default": d.default} for d in space.decisions()]
+    decisions = [
+        {"name": d.name, "choices": list(d.choices), "default": d.default} for d in space.decisions()
+    ]
     if as_json:
         print_json({"name": space.name, "version": space.version, "hash": space.hash, "decisions": decisions})
         return
@@ -61,17 +63,31 @@ def show(name: str, as_json: bool) -> None:
 
 
 @command.command()
-@click.option("--space", "name", default="demo", show_default=True, help="Search space: a preset or a .toml file.")
+@click.option(
+    "--space", "name", default="demo", show_default=True, help="Search space: a preset or a .toml file."
+)
 @click.option("--count", default=1, show_default=True, type=click.IntRange(1, 100_000))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--baseline", is_flag=True, help="The MT edge baseline (every choice at its default) instead.")
 @click.option("--tasks", default="segmentation,depth,normals", show_default=True)
-@click.option("--classes", default=13, show_default=True, type=click.IntRange(2), help="Segmentation classes.")
+@click.option(
+    "--classes", default=13, show_default=True, type=click.IntRange(2), help="Segmentation classes."
+)
 @click.option("--height", default=96, show_default=True, type=click.IntRange(32))
 @click.option("--width", default=128, show_default=True, type=click.IntRange(32))
-@click.option("--out", type=click.Path(path_type=Path), help="Folder for HASH.json files; stdout (a list) without it.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder for HASH.json files; stdout (a list) without it."
+)
 def sample(
-    name: str, count: int, seed: int, baseline: bool, tasks: str, classes: int, height: int, width: int, out: Path | None
+    name: str,
+    count: int,
+    seed: int,
+    baseline: bool,
+    tasks: str,
+    classes: int,
+    height: int,
+    width: int,
+    out: Path | None,
 ) -> None:
     """Sample architectures at random and write them as JSON."""
     chosen = parse_tasks(tasks) or ()

@@ -143,7 +143,10 @@ def read_config(run_dir: Path) -> dict[str, Any]:
     """
     path = run_dir / CONFIG_FILE
     if not path.exists():
-        raise UsageError(f"No run in {run_dir}: {CONFIG_FILE} does not exist. Start one with: edgenas search --out {run_dir}")
+        raise UsageError(
+            f"No run in {run_dir}: {CONFIG_FILE} does not exist. "
+            f"Start one with: edgenas search --out {run_dir}"
+        )
     data = read_json(path, "run configuration")
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise UsageError(f'{path} is no run configuration. Expected a JSON object with "format": "{FORMAT}".')
@@ -169,7 +172,8 @@ def prepare_run(config: SearchConfig, space: SearchSpace, run_dir: Path, *, resu
     if not resume:
         if path.exists() or (run_dir / STUDY_FILE).exists():
             raise UsageError(
-                f"{run_dir} already holds a run. Go on with it by: {resume_command(run_dir)}\nOr name another folder with --out."
+                f"{run_dir} already holds a run. Go on with it by: {resume_command(run_dir)}\n"
+                "Or name another folder with --out."
             )
         write_json(path, now)
         return

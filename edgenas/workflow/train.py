@@ -70,7 +70,9 @@ def architecture_of_run(best: Path, *, allow_infeasible: bool = False) -> Archit
         return Architecture.from_dict(data["architecture"], str(best))
     nearest = data.get("nearest")
     if nearest is None:
-        raise UsageError(f"{best} recommends no network: no trial completed. Go on with: edgenas search --resume")
+        raise UsageError(
+            f"{best} recommends no network: no trial completed. Go on with: edgenas search --resume"
+        )
     if not allow_infeasible:
         raise UsageError(
             f"No network of this run meets its target of {data.get('target_ms'):.3g} ms; the nearest is predicted at "

@@ -40,7 +40,7 @@ def run_copy(stored_run: Path, tmp_path: Path) -> Path:
 
 def test_a_second_run_in_the_same_folder_needs_resume(run_copy: Path) -> None:
     before = (run_copy / "study.db").read_bytes()
-    with pytest.raises(UsageError, match=r"already holds a run\. Add --resume"):
+    with pytest.raises(UsageError, match=r"already holds a run\. Go on with it by: edgenas search --resume"):
         search(run_copy)
     (run_copy / "config.json").unlink()
     with pytest.raises(UsageError, match="already holds a run"):
@@ -49,7 +49,7 @@ def test_a_second_run_in_the_same_folder_needs_resume(run_copy: Path) -> None:
 
 
 def test_nothing_to_resume(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"No run in .*none.*Start one without --resume"):
+    with pytest.raises(UsageError, match=r"No run in .*none.*Start one with: edgenas search --out"):
         search(tmp_path / "none", resume=True)
     assert not (tmp_path / "none").exists()
 

@@ -1,0 +1,115 @@
+"""`edgenas export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+from edgenas.cli.options import data_options, json_option, parse_tasks, predictor_option, run_argument
+from edgenas.cli.output import format_ms, metrics_table, print_json, print_table, say
+
+from edgenas.workflow.runs import RunFolder, newest_run
+
+__all__ = ["command"]
+
+
+@click.command(name="export")
+@run_argument
+@click.option(
+    "--int8/--no-int8", default=True, show_default=True, help="Write the int8 file beside the float32 one."
+)
+@click.option(
+    "--trained", type=click.Path(path_type=Path), help="Folder of `edgenas train --out` instead of a run."
+)
+@data_options
+@click.option(
+    "--device", default="host", show_default=True, help="Device to predict and measure on; 'none' for none."
+)
+@click.option("--configuration", help="Configuration of the device.")
+@predictor_option
+@click.option("--calibration-frames", default=128, show_default=True, type=click.IntRange(1))
+@click.option("--name", help="Stem of the file names; edgenas_<hash> without it.")
+@click.option("--out", type=click.Path(path_type=Path), help="Folder of the files; RUN/export without it.")
+@json_option
+def command(run: Path | None, trained: Path | None, as_json: bool, **options: Any) -> None:
+    """Write verified float32 and int8 .tflite files with a model card.
+
+    Both files are run on real frames and compared with Keras before they get their names; the int8 file is measured
+    where the device is at hand.
+
+    \b
+    Examples:
+      edgenas export --int8
+      edgenas export runs/001 --name street --device host
+    """
+    from edgenas.export.exporter import MIN_CALIBRATION_FRAMES
+    from edgenas.workflow.data import DataRequest, OpenData
+    from edgenas.workflow.export import export_trained
+    from edgenas.workflow.train import load_trained
+
+    folder = None if trained is not None else RunFolder(run or newest_run())
+    network = load_trained(trained if trained is not None else RunFolder(run or newest_run()).train)
+    if folder is not None:
+        from edgenas.search.config import read_config
+
+        stored = read_config(folder.root)
+        data = OpenData.reopen(stored["data"])
+        predictor = options["predictor"] or (folder.predictor if folder.predictor.is_dir() else None)
+        out = options["out"] or folder.export
+    else:
+        arch = network.architecture
+        tasks = parse_tasks(options["tasks"]) or arch.tasks
+        data = DataRequest(
+            options["data"],
+            tasks,
+            arch.input_height,
+            arch.input_width,
+            options["frames"],
+            options["validation_frames"],
+        ).open()
+        predictor, out = options["predictor"], options["out"] or network.folder
+    if options["int8"] and min(options["calibration_frames"], len(data.train)) < MIN_CALIBRATION_FRAMES:
+        say(
+            f"Warning: fewer than {MIN_CALIBRATION_FRAMES} calibration frames make the int8 scales unreliable."
+        )
+    device = None if options["device"].lower() == "none" else options["device"]
+    result = export_trained(
+        network,
+        data,
+        out,
+        name=options["name"] or f"edgenas_{network.architecture.hash[:8]}",
+        int8=options["int8"],
+        device=device,
+        configuration=options["configuration"],
+        predictor_dir=predictor,
+        calibration_frames=options["calibration_frames"],
+        run=folder,
+    )
+    if as_json:
+        print_json({"card": str(result.card_path), "folder": str(out), **result.card})
+    else:
+        _show(result.card, out)
+
+
+def _show(card: dict[str, Any], out: Path) -> None:
+    metrics_table("Validation", card["metrics"])
+    rows = []
+    for head, errors in card["head_errors"].items():
+        sqnr = errors.get("int8_sqnr_db")
+        rows.append([
+            head, f"{errors['float32_max_abs']:.2g}",
+            "-" if "int8_max_abs" not in errors else f"{errors['int8_max_abs']:.3g}",
+            "-" if sqnr is None else f"{sqnr:.1f}",
+        ])  # fmt: skip
+    print_table("Difference from Keras", ["head", "float32 max", "int8 max", "int8 SQNR dB"], rows)
+    latency = card["latency"]
+    interval = latency["predicted_interval_ms"]
+    band = f" [{interval[0]:.3g}, {interval[1]:.3g}]" if interval else ""
+    click.echo(
+        f"{latency['file']} on {latency['device']}: predicted {format_ms(latency['predicted_ms'])}{band}, "
+        f"measured {format_ms(latency['measured_ms'])}"
+    )
+    for kind, file in card["files"].items():
+        click.echo(f"{kind}: {out / file['path']} ({file['bytes']} bytes)")
+    click.echo(f"Model card: {out / (card['name'] + '.json')}")
