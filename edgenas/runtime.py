@@ -23,7 +23,7 @@ def start_tensorflow() -> None:
     Raises:
         MissingDependencyError: TensorFlow or Keras is not installed.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
         with quiet_stderr():
@@ -42,7 +42,7 @@ def quiet_stderr() -> Iterator[None]:
 
     Exceptions pass. `TF_CPP_MIN_LOG_LEVEL=0` in the environment lets everything through.
     """
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2") < "2":
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "3") < "2":
         yield
         return
     sys.stderr.flush()

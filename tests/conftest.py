@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 
@@ -24,3 +25,36 @@ def shared_data() -> Path:
 def private_user_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test reads or writes the user's own predictors."""
     monkeypatch.setenv("EDGENAS_HOME", str(tmp_path_factory.mktemp("edgenas_home")))
+
+
+@pytest.fixture(scope="session")
+def tiny_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An .npz archive in the layout of the NYUv2 one: 40 frames of 32x64 whose truth can be read off the colours."""
+    rng = np.random.default_rng(0)
+    frames, height, width = 40, 32, 64
+    image = np.zeros((frames, height, width, 3), np.uint8)
+    label = np.zeros((frames, height, width), np.uint8)
+    for i in range(frames):
+        split = int(rng.integers(16, 48))
+        label[i, :, split:] = 1 + i % 3
+        image[i, :, :split] = (200, 40, 40)
+        image[i, :, split:] = ((20, 180, 60), (30, 60, 220), (230, 230, 20))[i % 3]
+    image += rng.integers(0, 16, image.shape, dtype=np.uint8)
+    label[:, :2] = 255
+    depth = (1.0 + 0.25 * np.where(label == 255, 0, label)).astype(np.float16)
+    depth[:, :2] = 0
+    normal = np.zeros((frames, height, width, 3), np.int8)
+    normal[..., 2] = np.where(label == 0, 127, 0)
+    normal[..., 0] = np.where((label > 0) & (label < 255), 127, 0)
+    normal[:, :2] = 0
+    path = tmp_path_factory.mktemp("archive") / "tiny.npz"
+    np.savez_compressed(
+        path,
+        image=image,
+        seg13=label,
+        seg40=label,
+        depth=depth,
+        normal=normal,
+        index0=np.arange(frames, dtype=np.int16),
+    )
+    return path

@@ -146,10 +146,10 @@ def export_network(
 
 def _check_inputs(model: Any, architecture: Architecture, dataset: Dataset) -> None:
     shape = (architecture.input_height, architecture.input_width)
-    if tuple(model.input_shape[1:3]) != shape or set(model.output_shape) != set(architecture.tasks):
+    if tuple(model.input_shape[1:3]) != shape or set(model.output_names) != set(architecture.tasks):
         raise UsageError(
             f"The weights belong to another architecture. Expected input {shape} and heads {architecture.tasks}. "
-            f"Received input {tuple(model.input_shape[1:3])} and heads {sorted(model.output_shape)}."
+            f"Received input {tuple(model.input_shape[1:3])} and heads {sorted(model.output_names)}."
         )
     if (dataset.info.height, dataset.info.width) != shape:
         raise UsageError(

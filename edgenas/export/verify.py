@@ -41,7 +41,8 @@ class HeadError:
     def add(self, reference: np.ndarray, output: np.ndarray) -> None:
         """Takes in one batch [B, H, W, C]."""
         difference = output.astype(np.float64) - reference
-        self.max_abs = max(self.max_abs, float(np.abs(difference).max()))
+        # np.maximum keeps NaN, which max() may drop.
+        self.max_abs = float(np.maximum(self.max_abs, np.abs(difference).max()))
         self.largest = max(self.largest, float(np.abs(reference).max()))
         self.signal += float(np.square(reference, dtype=np.float64).sum())
         self.noise += float(np.square(difference).sum())

@@ -20,6 +20,7 @@ from edgenas.tasks.base import NonFiniteOutputError
 from edgenas.training.checkpoint import load_checkpoint, save_checkpoint
 from edgenas.training.config import TrainingConfig
 from edgenas.training.evaluate import Metrics, evaluate_outputs
+from edgenas.training.head_bias import constant_answers, set_head_biases
 from edgenas.training.loss_weights import total_loss
 from edgenas.training.optimizer import AdamW
 
@@ -77,6 +78,7 @@ class Trainer:
     train_set: Dataset
     validation_set: Dataset
     _pipelines: dict[tuple[Any, ...], Any] = field(default_factory=dict, repr=False)
+    _constants: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def train(
         self,
@@ -104,6 +106,7 @@ class Trainer:
         """
         clock = _Clock()
         run = _Run(architecture, config, self.train_set)
+        set_head_biases(run.model, self._answers(architecture.tasks))
         identity = {
             "architecture": architecture.hash,
             "config": config.to_dict(),
@@ -141,6 +144,11 @@ class Trainer:
             return TrainingResult("diverged", str(error), {}, tuple(history), clock.seconds)
         clock.lap("evaluate")
         return TrainingResult("completed", "", metrics, tuple(history), clock.seconds, run.model)
+
+    def _answers(self, tasks: tuple[str, ...]) -> dict[str, Any]:
+        missing = [task for task in tasks if task not in self._constants]
+        self._constants.update(constant_answers(self.train_set, missing))
+        return {task: self._constants[task] for task in tasks}
 
     def _batches(self, tasks: tuple[str, ...], config: TrainingConfig, start: int) -> Any:
         key = (tasks, config.batch_size, config.seed, config.augment, start)

@@ -9,7 +9,7 @@ from typing import Any
 from edgenas.device_profiles import Measurement, align_operators, load_device, runner_for
 from edgenas.errors import UsageError
 from edgenas.export.card import model_card
-from edgenas.graph import graph_of
+from edgenas.graph import OpGraph, graph_of
 from edgenas.latency_models import LatencyEstimate, find_predictor
 from edgenas.runtime import start_tensorflow
 from edgenas.search.result import store_measurement
@@ -80,7 +80,7 @@ def export_trained(
         if runner.probe().available:
             measurement = next(iter(runner.measure([exported.files[dtype].path], operators=True)))
     graph = graph_of(trained.architecture, dtype)
-    operator_ms = _operator_ms(measurement, [op.type for op in graph.operators])
+    operator_ms = _operator_ms(measurement, graph)
     card = model_card(
         name, trained.architecture, exported, data.describe(),
         device=device, estimate=estimate, measurement=measurement, measured_operator_ms=operator_ms,
@@ -105,7 +105,8 @@ def _estimate(
     return predictor.predict(graph_of(trained.architecture, dtype))
 
 
-def _operator_ms(measurement: Measurement | None, types: list[str]) -> tuple[float | None, ...] | None:
+def _operator_ms(measurement: Measurement | None, graph: OpGraph) -> tuple[float | None, ...] | None:
     if measurement is None or measurement.operator_ms is None:
         return None
-    return align_operators(types, measurement.operator_ms)
+    types = [operator.type for operator in graph.operators]
+    return align_operators(types, measurement.operator_ms, graph.wiring)

@@ -1,0 +1,43 @@
+"""Measures on this machine's CPU with LiteRT and its XNNPACK kernels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from edgenas.device_profiles.host_facts import cpu_model, package_version
+from edgenas.device_profiles.runner import Detection
+from edgenas.device_profiles.worker_runner import RUNTIME, WorkerRunner
+from edgenas.errors import MissingDependencyError
+
+__all__ = ["LiteRtRunner"]
+
+_TFLITE_IDENTIFIER = b"TFL3"
+
+
+class LiteRtRunner(WorkerRunner):
+    """Measures .tflite files on the local CPU; see `WorkerRunner` for the arguments."""
+
+    def probe(self) -> Detection:
+        """Looks for the runtime package; imports nothing."""
+        version = package_version(RUNTIME)
+        looked_for = (f"Python package {RUNTIME}",)
+        if version is None:
+            return Detection(False, looked_for, (), looked_for, f"pip install '{RUNTIME}>=2.3,<2.4'")
+        return Detection(True, looked_for, (f"{RUNTIME} {version}", f"CPU: {cpu_model()}"), ())
+
+    @property
+    def _delegate_name(self) -> str:
+        return "XNNPACK"
+
+    def _refusal(self, model: Path) -> str:
+        with model.open("rb") as file:
+            head = file.read(8)
+        if head[4:] != _TFLITE_IDENTIFIER:
+            return f"{model} is not a .tflite file: the identifier TFL3 is missing at byte 4"
+        return ""
+
+    def _prepare(self) -> dict[str, Any] | None:
+        if package_version(RUNTIME) is None:
+            raise MissingDependencyError(RUNTIME, "all", "Measuring on this machine")
+        return None

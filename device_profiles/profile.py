@@ -1,0 +1,236 @@
+"""`DeviceProfile`: a device described by one TOML file, read strictly."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from edgenas.device_profiles.protocol import Protocol
+from edgenas.errors import UsageError, unknown_name
+
+__all__ = ["BUSES", "DTYPES", "KINDS", "Configuration", "DeviceProfile"]
+
+KINDS = ("edgetpu", "litert")
+DTYPES = ("float32", "int8")
+BUSES = ("", "pci", "usb2", "usb3")
+
+_TEXT, _TEXTS, _TABLE, _INTEGER, _INTEGERS = (
+    "a text",
+    "a list of texts",
+    "a table",
+    "an integer",
+    "a list of integers",
+)
+_TOP_LEVEL = {
+    "name": _TEXT, "title": _TEXT, "kind": _TEXT, "aliases": _TEXTS, "default_configuration": _TEXT,
+    "configurations": _TABLE, "protocol": _TABLE, "hardware": _TABLE, "source": _TABLE,
+}  # fmt: skip
+_REQUIRED = ("name", "title", "kind", "configurations")
+_CONFIGURATION = {"title": _TEXT, "threads": _INTEGER, "dtype": _TEXT, "bus": _TEXT, "cpus": _INTEGERS}
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """One way of using a device, with latencies (and a predictor) of its own.
+
+    Attributes:
+        name: name within the profile.
+        title: one line for people.
+        threads: threads of the runtime on the host CPU.
+        dtype: element type of the networks that run here, "int8" or "float32".
+        bus: how an accelerator is attached: "usb2", "usb3" or "pci"; empty for CPUs.
+        cpus: host CPUs to stay on, empty for no restriction.
+    """
+
+    name: str
+    title: str = ""
+    threads: int = 1
+    dtype: str = "int8"
+    bus: str = ""
+    cpus: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class DeviceProfile:
+    """A device: what it is, how it is used and how it is measured.
+
+    Attributes:
+        name: unique name, the file's stem by custom.
+        title: name for people.
+        kind: which runner measures it: "litert" or "edgetpu".
+        aliases: other names it answers to.
+        configurations: ways of using it, in the order of the file.
+        default_configuration: name of the one used when none is asked for.
+        protocol: measurement protocol before the configuration's thread count is put in.
+        hardware: numbers and texts about the hardware, units in the key.
+        source: where they come from: hardware key to text, "all" for those without a text of their own.
+        origin: file the profile was read from.
+    """
+
+    name: str
+    title: str
+    kind: str
+    configurations: tuple[Configuration, ...]
+    default_configuration: str
+    aliases: tuple[str, ...] = ()
+    protocol: Protocol = field(default_factory=Protocol)
+    hardware: Mapping[str, float | int | str] = field(default_factory=dict)
+    source: Mapping[str, str] = field(default_factory=dict)
+    origin: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The name and every alias."""
+        return (self.name, *self.aliases)
+
+    def configuration(self, name: str | None = None) -> Configuration:
+        """The configuration called `name`, or the default one.
+
+        Raises:
+            UsageError: there is none of that name.
+        """
+        wanted = name or self.default_configuration
+        for configuration in self.configurations:
+            if configuration.name == wanted:
+                return configuration
+        raise unknown_name(
+            f"configuration of device {self.name!r}", wanted, [c.name for c in self.configurations]
+        )
+
+    def protocol_for(self, configuration: str | None = None) -> Protocol:
+        """The measurement protocol with the configuration's number of threads."""
+        return replace(self.protocol, threads=self.configuration(configuration).threads)
+
+    @classmethod
+    def from_toml(cls, text: str, origin: str) -> DeviceProfile:
+        """Reads the text of a device file.
+
+        Raises:
+            UsageError: it is not TOML, a key is unknown, a value has the wrong type or makes no sense; the message
+                names `origin`, the line and what is expected.
+        """
+        import tomllib  # Here and not at the top: it would slow down every `edgenas --help`.
+
+        try:
+            data = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise UsageError(f"Device file {origin} is not valid TOML: {error}.") from error
+        return _Reader(text, origin).profile(data)
+
+
+class _Reader:
+    """Turns parsed TOML into a profile; knows the text only to name lines in errors."""
+
+    def __init__(self, text: str, origin: str) -> None:
+        self._lines = text.splitlines()
+        self._origin = origin
+
+    def profile(self, data: dict[str, Any]) -> DeviceProfile:
+        self._check(data, _TOP_LEVEL, "")
+        for key in _REQUIRED:
+            if key not in data:
+                raise UsageError(f"Device file {self._origin} lacks the key `{key}` ({_TOP_LEVEL[key]}).")
+        self._choice(data, "kind", KINDS)
+        aliases = tuple(data.get("aliases", ()))
+        for name in (data["name"], *aliases):
+            if not _NAME.fullmatch(name):
+                raise self._error(
+                    name, f"{name!r} is not a device name. Expected small letters, digits, '-', '_', '.'"
+                )
+        configurations = tuple(
+            self._configuration(name, table) for name, table in data["configurations"].items()
+        )
+        if not configurations:
+            raise self._error(
+                "configurations", "`configurations` needs at least one table, such as [configurations.int8]"
+            )
+        default = data.get("default_configuration", configurations[0].name)
+        if default not in {c.name for c in configurations}:
+            problem = unknown_name("configuration", default, [c.name for c in configurations])
+            raise self._error("default_configuration", f"`default_configuration`: {problem}")
+        hardware = data.get("hardware", {})
+        for key, value in hardware.items():
+            if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+                raise self._error(key, f"`hardware.{key}` must be a number or a text. Received {value!r}")
+        return DeviceProfile(
+            name=data["name"],
+            title=data["title"],
+            kind=data["kind"],
+            aliases=aliases,
+            configurations=configurations,
+            default_configuration=default,
+            protocol=self._protocol(data.get("protocol", {})),
+            hardware=MappingProxyType(dict(hardware)),
+            source=MappingProxyType(self._sources(data.get("source", {}), hardware)),
+            origin=self._origin,
+        )
+
+    def _configuration(self, name: str, table: Any) -> Configuration:
+        where = f"configurations.{name}"
+        if not isinstance(table, dict):
+            raise self._error(name, f"`{where}` must be a table. Received {table!r}")
+        self._check(table, _CONFIGURATION, f"{where}.")
+        self._choice(table, "dtype", DTYPES, f"{where}.")
+        self._choice(table, "bus", BUSES, f"{where}.")
+        if table.get("threads", 1) < 1:
+            raise self._error("threads", f"`{where}.threads` must be at least 1. Received {table['threads']}")
+        if any(cpu < 0 for cpu in table.get("cpus", ())):
+            raise self._error("cpus", f"`{where}.cpus` must not be negative. Received {table['cpus']}")
+        return Configuration(name=name, **{**table, "cpus": tuple(table.get("cpus", ()))})
+
+    def _protocol(self, table: dict[str, Any]) -> Protocol:
+        if "threads" in table:
+            raise self._error(
+                "threads", "`protocol.threads` belongs into each configuration, e.g. [configurations.int8]"
+            )
+        try:
+            return Protocol.from_dict(table)
+        except UsageError as error:
+            raise UsageError(f"Device file {self._origin}: {error}") from error
+
+    def _sources(self, table: dict[str, Any], hardware: Mapping[str, Any]) -> dict[str, str]:
+        for key, value in table.items():
+            if key != "all" and key not in hardware:
+                problem = unknown_name("hardware key", key, [*hardware, "all"])
+                raise self._error(key, f"[source] explains a number that [hardware] does not have: {problem}")
+            if not isinstance(value, str):
+                raise self._error(key, f"`source.{key}` must be a text. Received {value!r}")
+        for key in hardware:
+            if key not in table and "all" not in table:
+                raise self._error(
+                    key, f"`hardware.{key}` has no source. Add `{key} = ...` or `all = ...` under [source]"
+                )
+        return dict(table)
+
+    def _check(self, table: dict[str, Any], schema: Mapping[str, str], prefix: str) -> None:
+        for key, value in table.items():
+            if key not in schema:
+                raise self._error(
+                    key, str(unknown_name("key", prefix + key, [prefix + known for known in schema]))
+                )
+            if not _has_type(value, schema[key]):
+                raise self._error(key, f"`{prefix}{key}` must be {schema[key]}. Received {value!r}")
+
+    def _choice(self, table: dict[str, Any], key: str, choices: tuple[str, ...], prefix: str = "") -> None:
+        if table.get(key, choices[0]) not in choices:
+            raise self._error(key, f"`{prefix}{key}`: {unknown_name('value', table[key], choices)}")
+
+    def _error(self, key: str, problem: str) -> UsageError:
+        number = next(
+            (n for n, line in enumerate(self._lines, 1) if re.search(rf"\b{re.escape(key)}\b", line)), 0
+        )
+        place = f", line {number}" if number else ""
+        return UsageError(f"Device file {self._origin}{place}: {problem.rstrip('.')}.")
+
+
+def _has_type(value: Any, kind: str) -> bool:
+    if kind in (_TEXTS, _INTEGERS):
+        inner = _TEXT if kind == _TEXTS else _INTEGER
+        return isinstance(value, list) and all(_has_type(item, inner) for item in value)
+    if kind == _INTEGER:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, str if kind == _TEXT else dict)
