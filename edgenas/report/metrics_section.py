@@ -1,0 +1,92 @@
+"""The metrics table: baseline and winner under the proxy schedule, then the final model in each format."""
+
+from __future__ import annotations
+
+from edgenas.report.coerce import Metrics
+from edgenas.report.commands import missing
+from edgenas.report.markup import Cell, Html, definitions, join, note, table
+from edgenas.report.run_data import RunData
+from edgenas.report.wording import byte_size, in_reading_order, metric_text, number
+from edgenas.tasks import TASKS
+
+__all__ = ["exported_files", "metrics_section"]
+
+
+def metrics_section(run: RunData) -> Html:
+    """All metrics side by side; what was not computed is a dash."""
+    card = run.card.metrics if run.card else {}
+    columns: list[tuple[str, Metrics]] = [
+        ("baseline (proxy)", run.baseline.metrics if run.baseline else {}),
+        ("winner (proxy)", run.best.metrics if run.best else {}),
+        ("final, Keras", run.trained or card.get("keras", {})),
+        ("final, float32", card.get("float32", {})),
+        ("final, int8", card.get("int8", {})),
+    ]
+    rows: list[list[Cell]] = []
+    for task in _tasks(columns):
+        names = dict.fromkeys(name for _, metrics in columns for name in metrics.get(task, {}))
+        rows += [[task, _name(task, metric, run), *_scores(columns, task, metric)] for metric in names]
+    parts: list[Html] = []
+    if rows:
+        header = ["task", "metric", *(title for title, _ in columns)]
+        parts.append(table("Metrics on the validation split", header, rows, text_columns=2))
+        parts.append(
+            note(
+                "An arrow says which way is better. Proxy columns share the short schedule of the search and "
+                "compare with each other only; the final columns are one network trained longer."
+            )
+        )
+    if run.baseline is None or run.best is None:
+        parts.append(missing("The search has not stored its baseline or its result.", "search", run))
+    if run.trained is None:
+        parts.append(missing("The winner was not trained to the end yet.", "train", run))
+    if run.card is None:
+        parts.append(missing("There is no exported model yet, so no int8 column.", "export", run))
+    return join((*parts, _head_errors(run)))
+
+
+def _tasks(columns: list[tuple[str, Metrics]]) -> list[str]:
+    return in_reading_order({task for _, metrics in columns for task in metrics})
+
+
+def _name(task: str, metric: str, run: RunData) -> str:
+    words = metric_text(metric)
+    unit = run.config.depth_unit if task == "depth" and metric in ("abs_error", "rmse") else words.unit
+    better = TASKS[task].metrics.get(metric) if task in TASKS else None
+    arrow = "" if better is None else " ↑" if better else " ↓"
+    # Unbreakable: a metric on one line keeps the rows of a phone short.
+    return f"{words.title}{f' ({unit})' if unit else ''}{arrow}".replace(" ", "\u00a0")
+
+
+def _scores(columns: list[tuple[str, Metrics]], task: str, metric: str) -> list[Cell]:
+    found = [metrics.get(task, {}).get(metric) for _, metrics in columns]
+    return [None if score is None else number(score, 4) for score in found]
+
+
+def _head_errors(run: RunData) -> Html | None:
+    if run.card is None or not run.card.head_errors:
+        return None
+    titles = {"float32_max_abs": "float32, largest difference", "int8_max_abs": "int8, largest difference"}
+    titles["int8_sqnr_db"] = "int8, SQNR (dB)"
+    rows: list[list[Cell]] = []
+    for task, errors in run.card.head_errors.items():
+        scores = [errors.get(key) for key in titles]
+        rows.append([task, *(None if score is None else number(score) for score in scores)])
+    return table("Outputs of the exported models against Keras", ["head", *titles.values()], rows)
+
+
+def exported_files(run: RunData) -> Html | None:
+    """The exported files and what the network costs, or None before the export."""
+    if run.card is None:
+        return None
+    card = run.card
+    pairs = [
+        (f.kind, f"{f.path}, {byte_size(f.size_bytes)}, SHA-256 {f.sha256[:16] or '—'}") for f in card.files
+    ]
+    if card.parameters is not None:
+        pairs.append(("Parameters", number(card.parameters)))
+    if card.macs is not None:
+        pairs.append(("MACs per frame", f"{number(card.macs / 1e6)} million"))
+    if card.peak_activation_bytes is not None:
+        pairs.append(("Peak activations", f"{byte_size(card.peak_activation_bytes)} (computed)"))
+    return definitions(pairs)

@@ -1,0 +1,150 @@
+"""Reads the model card that `edgenas export` writes beside the .tflite files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from edgenas.errors import UsageError
+from edgenas.report.coerce import (
+    Metrics,
+    as_interval,
+    as_list,
+    as_mapping,
+    as_metrics,
+    as_number,
+    as_text,
+)
+
+__all__ = ["CardLatency", "ModelCard", "ModelFile", "OperatorTime", "read_model_card"]
+
+_CARD_FORMAT = "edgenas.model_card"
+_CARD_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One exported file: its kind ("float32", "int8"), path, size and SHA-256."""
+
+    kind: str
+    path: str
+    size_bytes: float | None
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardLatency:
+    """Predicted and measured latency of the exported model.
+
+    Attributes:
+        device: where it was measured.
+        kind: which file, "int8" or "float32".
+        predicted_ms: predicted latency.
+        interval_ms: its interval.
+        in_domain: whether the predictor knows such networks; None where it was not said.
+        measured_ms: measured latency.
+        spread: relative interquartile range of the measurement.
+        error: why the measurement failed, or empty.
+    """
+
+    device: str
+    kind: str
+    predicted_ms: float | None
+    interval_ms: tuple[float, float] | None
+    in_domain: bool | None
+    measured_ms: float | None
+    spread: float | None
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorTime:
+    """Time of one operator in execution order; None where it was not predicted or not measured."""
+
+    index: int
+    type: str
+    predicted_ms: float | None
+    measured_ms: float | None
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What the export says about itself.
+
+    Attributes:
+        name: name of the exported model.
+        files: the files written.
+        metrics: scores per format ("keras", "float32", "int8").
+        head_errors: differences from Keras per task.
+        latency: predicted and measured latency.
+        operators: times per operator.
+        versions: versions of the software that exported it.
+        parameters: trainable parameters.
+        macs: multiply-accumulates of one frame.
+        peak_activation_bytes: most bytes that activations take at once.
+    """
+
+    name: str
+    files: tuple[ModelFile, ...]
+    metrics: dict[str, Metrics]
+    head_errors: Metrics
+    latency: CardLatency
+    operators: tuple[OperatorTime, ...]
+    versions: dict[str, str]
+    parameters: float | None
+    macs: float | None
+    peak_activation_bytes: float | None
+
+
+def read_model_card(raw: dict[str, Any]) -> ModelCard:
+    """Reads a model card; parts it lacks are empty.
+
+    Raises:
+        UsageError: the value is not a model card of a known version.
+    """
+    if raw.get("format") != _CARD_FORMAT or raw.get("version") != _CARD_VERSION:
+        raise UsageError(
+            f'The model card is not readable. Expected "format": "{_CARD_FORMAT}", version {_CARD_VERSION}; '
+            f"got {as_text(raw.get('format'))!r}, version {as_text(raw.get('version'))!r}. "
+            "Write it again with `edgenas export --int8`."
+        )
+    latency = as_mapping(raw.get("latency"))
+    in_domain = latency.get("predicted_in_domain")
+    files = {kind: as_mapping(item) for kind, item in as_mapping(raw.get("files")).items()}
+    return ModelCard(
+        name=as_text(raw.get("name")),
+        files=tuple(
+            ModelFile(
+                kind, as_text(item.get("path")), as_number(item.get("bytes")), as_text(item.get("sha256"))
+            )
+            for kind, item in files.items()
+        ),
+        metrics={kind: as_metrics(scores) for kind, scores in as_mapping(raw.get("metrics")).items()},
+        head_errors=as_metrics(raw.get("head_errors")),
+        latency=CardLatency(
+            device=as_text(latency.get("device")),
+            kind=as_text(latency.get("file")) or "int8",
+            predicted_ms=as_number(latency.get("predicted_ms")),
+            interval_ms=as_interval(latency.get("predicted_interval_ms")),
+            measured_ms=as_number(latency.get("measured_ms")),
+            in_domain=in_domain if isinstance(in_domain, bool) else None,
+            spread=as_number(latency.get("measured_spread")),
+            error=as_text(latency.get("measured_error")),
+        ),
+        operators=tuple(_operators(as_list(raw.get("operators_ms")))),
+        versions={key: as_text(value) for key, value in as_mapping(raw.get("versions")).items()},
+        parameters=as_number(raw.get("parameters")),
+        macs=as_number(raw.get("macs")),
+        peak_activation_bytes=as_number(raw.get("peak_activation_bytes")),
+    )
+
+
+def _operators(items: list[Any]) -> list[OperatorTime]:
+    found = []
+    for position, item in enumerate(map(as_mapping, items)):
+        index = as_number(item.get("index"))
+        predicted, measured = as_number(item.get("predicted_ms")), as_number(item.get("measured_ms"))
+        if predicted is not None or measured is not None:
+            place = position if index is None else int(index)
+            found.append(OperatorTime(place, as_text(item.get("type")), predicted, measured))
+    return found

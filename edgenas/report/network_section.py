@@ -1,0 +1,61 @@
+"""The winner and the baseline, drawn block by block."""
+
+from __future__ import annotations
+
+from edgenas.report.commands import missing
+from edgenas.report.markup import Html, code, join, note, tag
+from edgenas.report.metrics_section import exported_files
+from edgenas.report.network_figure import describe, most_channels, network_figure
+from edgenas.report.part_times import operator_times, part_times
+from edgenas.report.run_data import Candidate, RunData
+from edgenas.report.wording import number
+
+__all__ = ["network_section"]
+
+
+def network_section(run: RunData) -> Html:
+    """The winner above the baseline, drawn to one scale."""
+    best, baseline = run.best, run.baseline
+    if best is None and baseline is None:
+        return missing("The search has not stored its result yet.", "search", run)
+    widest = most_channels(*(c.architecture for c in (best, baseline) if c))
+    keys = (
+        ("ibn", "IBN"),
+        ("fused-ibn", "Fused-IBN"),
+        ("stem", "stem"),
+        ("fusion", "BiFPN"),
+        ("head", "head"),
+    )
+    legend = tag(
+        "ul",
+        *(tag("li", tag("span", class_=f"swatch {k}", aria_hidden="true"), t) for k, t in keys),
+        class_="legend",
+    )
+    title = "Recommended network" if best and best.feasible else "Nearest network, over the target"
+    parts = [
+        _network(best, "network-best", title, widest, run),
+        _network(baseline, "network-baseline", "MT edge baseline", widest, run),
+        legend,
+        note("Height shows the channels; in a block, the kernel and the expansion e. Drawn to one scale."),
+        exported_files(run),
+    ]
+    return join(parts)
+
+
+def _network(candidate: Candidate | None, id_: str, title: str, widest: int, run: RunData) -> Html:
+    if candidate is None or candidate.architecture is None:
+        return join(
+            (tag("h3", title), missing("This network is not stored in the run folder.", "search", run))
+        )
+    trial = "" if candidate.trial is None else f", trial {candidate.trial}"
+    latency = f", predicted {number(candidate.predicted_ms)} ms" if candidate.predicted_ms is not None else ""
+    heading = tag("h3", f"{title}{trial}{latency}")
+    # The card's times belong to the winner; part_times gives None for any other network.
+    times = part_times(candidate.architecture, run.card.operators) if run.card else None
+    source = operator_times(run.card.operators)[0] if run.card else "predicted"
+    figure = network_figure(candidate.architecture, id_, title, widest, times, source)
+    if figure is None:
+        return join((heading, note(describe(candidate.architecture)[:4000])))
+    box = tag("div", figure, class_="scroll", tabindex=0, role="region", aria_label=f"{title}, drawing")
+    shares = f"Percentages are shares of its {source} latency. " if times else ""
+    return join((heading, box, note(shares, "Network ", code(candidate.architecture.hash))))

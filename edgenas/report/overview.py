@@ -1,0 +1,147 @@
+"""The head of the page: what was searched, the outcome in a few numbers, and how to repeat it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from edgenas.report.coerce import as_list, as_number, as_text
+from edgenas.report.markup import Html, code, definitions, join, note, tag
+from edgenas.report.run_data import Candidate, RunConfig, RunData
+from edgenas.report.wording import duration, interval, ms, number
+
+__all__ = ["header", "overview"]
+
+
+def header(run: RunData) -> Html:
+    """Title and one sentence about the run."""
+    config = run.config
+    tasks = [as_text(task) for task in as_list(config.data.get("tasks"))]
+    what = f"Search of a network for {_listed(tasks)}" if tasks else "Architecture search"
+    where = f" on {config.device}" if config.device else ""
+    return tag(
+        "header",
+        tag("p", "edgenas report", class_="kicker"),
+        tag("h1", as_text(run.folder.resolve().name) or "run"),
+        tag("p", f"{what}{where}. {_outcome(run)}", class_="lead"),
+    )
+
+
+def overview(run: RunData) -> Html:
+    """Tiles with the outcome, the facts of the run and the command to repeat it."""
+    return join((tag("div", *_tiles(run), class_="tiles"), _facts(run), _repeat(run.config)))
+
+
+def _listed(words: list[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _outcome(run: RunData) -> str:
+    best = run.best
+    target = run.config.target_ms
+    if best is None:
+        return "The search has not ended yet."
+    if not best.feasible:
+        limit = f" of {ms(target)}" if target else ""
+        return f"No network met the latency target{limit}; the nearest one is shown and not recommended."
+    limit = f", within the target of {ms(target)}" if target else ""
+    return f"The recommended network is trial {best.trial}{limit}."
+
+
+def _tile(title: str, value: str, detail: str) -> Html:
+    parts = (
+        tag("p", title, class_="tile-title"),
+        tag("p", value, class_="tile-value"),
+        tag("p", detail, class_="tile-detail"),
+    )
+    return tag("div", *parts, class_="tile")
+
+
+def _tiles(run: RunData) -> list[Html]:
+    tiles = []
+    best, target = run.best, run.config.target_ms
+    if best:
+        whose = "" if best.feasible else ", nearest network"
+        tiles.append(
+            _tile(f"Quality{whose}", number(best.quality), "relative to the MT edge baseline, proxy schedule")
+        )
+        detail = f"90% interval {interval(*best.interval_ms)}" if best.interval_ms else ""
+        if target:
+            detail += f"{'; ' if detail else ''}target {ms(target)}"
+        tiles.append(_tile(f"Predicted latency{whose}", ms(best.predicted_ms), detail))
+        tiles.append(_measured_tile(run, best))
+    counts = Counter(t.status for t in run.trials)
+    feasible = sum(t.feasible for t in run.trials if t.completed)
+    others = [f"{count} {status}" for status, count in sorted(counts.items()) if status != "completed"]
+    detail = ", ".join([f"{counts['completed']} completed", f"{feasible} within the target", *others])
+    tiles.append(_tile("Trials", str(len(run.trials)), detail))
+    return tiles
+
+
+def _measured_tile(run: RunData, best: Candidate) -> Html:
+    exported = run.card.latency if run.card else None
+    if exported and exported.measured_ms is not None:
+        spread = f", spread {100 * exported.spread:.1f}%" if exported.spread is not None else ""
+        return _tile(
+            "Measured latency",
+            ms(exported.measured_ms),
+            f"exported {exported.kind} model on {exported.device}{spread}",
+        )
+    if best.measured_ms is not None:
+        return _tile("Measured latency", ms(best.measured_ms), f"on {run.config.device}")
+    return _tile("Measured latency", "—", "not measured yet")
+
+
+def _facts(run: RunData) -> Html:
+    config, settings, data = run.config, run.config.settings, run.config.data
+    spent = sum(t.seconds or 0.0 for t in run.trials)
+    size = f"{as_text(data.get('height'))}×{as_text(data.get('width'))}" if data.get("height") else ""
+    space = " ".join(
+        (
+            as_text(config.space.get("name")),
+            f"v{as_text(config.space.get('version'))}",
+            as_text(config.space.get("hash")),
+        )
+    )
+    device = [as_text(settings.get("device")), as_text(settings.get("configuration"))]
+    versions = {
+        "edgenas": as_text(settings.get("edgenas_version")),
+        **(run.card.versions if run.card else {}),
+    }
+    budget = [f"{as_text(settings.get('trials')) or len(run.trials)} trials"]
+    budget += [f"{key} {as_text(settings[key])}" for key in ("population", "tournament") if key in settings]
+    pairs = [
+        ("Device", ", ".join(filter(None, device))),
+        ("Latency target", f"{ms(config.target_ms)}{_risk(settings)}" if config.target_ms else ""),
+        ("Predictor", as_text(settings.get("predictor"))),
+        ("Reward", as_text(settings.get("reward"))),
+        ("Search space", space if config.space else ""),
+        ("Data", ", ".join(filter(None, (as_text(data.get("source")), size)))),
+        ("Data fingerprint", as_text(data.get("fingerprint"))),
+        ("Budget", ", ".join(budget)),
+        ("Proxy task", _proxy(config.proxy)),
+        ("Time in trials", duration(spent) if spent else ""),
+        ("Seed", as_text(settings.get("seed"))),
+        ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items() if version)),
+    ]
+    return definitions(pairs)
+
+
+def _risk(settings: dict[str, Any]) -> str:
+    risk = as_number(settings.get("risk"))
+    return f", kept with a predicted probability of {100 * (1 - risk):.0f}%" if risk and 0 < risk < 1 else ""
+
+
+def _proxy(proxy: dict[str, Any]) -> str:
+    plain = {
+        key: value for key, value in proxy.items() if isinstance(value, str | int | float) and value != ""
+    }
+    return ", ".join(f"{key.replace('_', ' ')} {as_text(value)}" for key, value in list(plain.items())[:12])
+
+
+def _repeat(config: RunConfig) -> Html:
+    if not config.command:
+        return note("The run folder does not say which command started it.")
+    return tag(
+        "div", tag("h3", "Repeat this run"), tag("pre", code(config.command), tabindex=0), class_="repeat"
+    )

@@ -1,0 +1,94 @@
+"""Predicted against measured latency: a point per profiled network, the identity line, intervals as bars."""
+
+from __future__ import annotations
+
+from edgenas.report.markup import Html, tag
+from edgenas.report.model_card import CardLatency
+from edgenas.report.run_data import Profile, ProfilePoint
+from edgenas.report.svg import Plot, chart, diamond, line, mark, scale_over, text
+from edgenas.report.wording import interval, ms
+
+__all__ = ["relative_error", "scatter_figure"]
+
+_WIDTH, _HEIGHT = 560.0, 506.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 540.0, 54.0, 450.0
+_LOG_FROM_RATIO = 12.0
+_MOST_POINTS = 1500
+
+
+def relative_error(predicted_ms: float, measured_ms: float) -> str:
+    """Signed error of the prediction relative to the measurement, in percent."""
+    return f"{100 * (predicted_ms - measured_ms) / measured_ms:+.1f}%".replace("-", "−")
+
+
+def scatter_figure(profile: Profile, exported: CardLatency | None) -> Html | None:
+    """The figure, or None when the profile holds no point.
+
+    Args:
+        profile: measured and predicted latencies.
+        exported: latency of the exported model; drawn when it was measured on the same device.
+    """
+    if not profile.points:
+        return None
+    step = -(-len(profile.points) // _MOST_POINTS)
+    points = sorted(profile.points[::step], key=lambda p: p.measured_ms)
+    ends = [v for p in points for v in (p.measured_ms, p.predicted_ms, p.low_ms, p.high_ms) if v is not None]
+    own = _own(profile, exported)
+    if own:
+        ends += own
+    ends = [value for value in ends if value > 0]
+    log = max(ends) / min(ends) > _LOG_FROM_RATIO
+    x, y = scale_over(ends, _LEFT, _RIGHT, log=log), scale_over(ends, _BOTTOM, _TOP, log=log)
+    plot = Plot(_WIDTH, _HEIGHT, x, y)
+    parts = [plot.axes("measured latency (ms)", "predicted latency (ms)")]
+    parts.append(line(x.start, y.start, x.end, y.end, "identity"))
+    parts.append(text(x.end - 4, y.end - 8, "predicted = measured", "tick", anchor="end"))
+    parts += [_bar(plot, p) for p in points]
+    parts += [_point(plot, p) for p in points]
+    if own:
+        measured, predicted = own
+        error = relative_error(predicted, measured)
+        tip = f"Exported model\nmeasured {ms(measured)}\npredicted {ms(predicted)}\nerror {error}"
+        parts.append(mark("winner", tip, diamond(x(measured), y(predicted), 9)))
+    description = (
+        f"{len(points)} networks measured on {profile.device or 'the device'}: measured latency across, "
+        "predicted latency upwards, 90% intervals as vertical bars. The diagonal is an exact prediction."
+    )
+    return chart(
+        "scatter", "Predicted against measured latency", description, (_WIDTH, _HEIGHT), parts, "wide"
+    )
+
+
+def _own(profile: Profile, exported: CardLatency | None) -> tuple[float, float] | None:
+    if exported is None or exported.device != profile.device:
+        return None
+    if (
+        not exported.measured_ms
+        or not exported.predicted_ms
+        or min(exported.measured_ms, exported.predicted_ms) <= 0
+    ):
+        return None
+    return exported.measured_ms, exported.predicted_ms
+
+
+def _bar(plot: Plot, point: ProfilePoint) -> Html:
+    if point.low_ms is None or point.high_ms is None:
+        return Html("")
+    x = plot.x(point.measured_ms)
+    # A lower end at or below zero cannot stand on a logarithmic axis; the bar then ends at the axis.
+    low = max(point.low_ms, plot.y.low)
+    return line(x, plot.y(low), x, plot.y(max(point.high_ms, low)), "interval")
+
+
+def _point(plot: Plot, point: ProfilePoint) -> Html:
+    x, y = plot.x(point.measured_ms), plot.y(point.predicted_ms)
+    lines = [
+        point.name or "network",
+        f"measured {ms(point.measured_ms)}",
+        f"predicted {ms(point.predicted_ms)}",
+        f"error {relative_error(point.predicted_ms, point.measured_ms)}",
+    ]
+    if point.low_ms is not None and point.high_ms is not None:
+        lines.append(f"90% interval {interval(point.low_ms, point.high_ms)}")
+    touch = tag("circle", cx=x, cy=y, r=9, class_="touch")
+    return mark("feasible front", "\n".join(lines), tag("circle", cx=x, cy=y, r=4), touch)

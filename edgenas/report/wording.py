@@ -1,0 +1,102 @@
+"""How numbers, units, tasks and metrics are written on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+__all__ = [
+    "BLOCK_TITLES",
+    "DASH",
+    "MetricText",
+    "byte_size",
+    "duration",
+    "in_reading_order",
+    "interval",
+    "metric_text",
+    "ms",
+    "number",
+]
+
+DASH = "—"
+_TASKS = ("segmentation", "depth", "normals")
+BLOCK_TITLES = {"ibn": "IBN", "fused_ibn": "Fused-IBN"}
+
+
+@dataclass(frozen=True, slots=True)
+class MetricText:
+    """How one metric is written.
+
+    Attributes:
+        title: name of the field's literature, e.g. "mIoU".
+        unit: unit or empty.
+    """
+
+    title: str
+    unit: str = ""
+
+
+_METRICS = {
+    "miou": MetricText("mIoU"),
+    "pixel_accuracy": MetricText("pixel accuracy"),
+    "abs_error": MetricText("AbsE"),
+    "rel_error": MetricText("RelE"),
+    "rmse": MetricText("RMSE"),
+    "delta1": MetricText("δ < 1.25"),
+    "delta2": MetricText("δ < 1.25²"),
+    "delta3": MetricText("δ < 1.25³"),
+    "mean_angle_deg": MetricText("mean angle", "°"),
+    "median_angle_deg": MetricText("median angle", "°"),
+    "within_11_25": MetricText("within 11.25°"),
+    "within_22_5": MetricText("within 22.5°"),
+    "within_30": MetricText("within 30°"),
+}
+
+
+def in_reading_order(tasks: Iterable[str]) -> list[str]:
+    """Tasks as the literature lists them: segmentation, depth, normals, then others by name."""
+    return sorted(tasks, key=lambda task: (_TASKS.index(task) if task in _TASKS else len(_TASKS), task))
+
+
+def metric_text(name: str) -> MetricText:
+    """How the metric is written; an unknown one keeps its own name."""
+    return _METRICS.get(name, MetricText(name))
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """`value` with that many significant digits, without an exponent for everyday sizes; a dash for None."""
+    if value is None:
+        return DASH
+    if value == 0:
+        return "0"
+    if abs(value) >= 10**digits:
+        return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.3g}"
+    return f"{value:#.{digits}g}".rstrip(".") if abs(value) >= 1e-4 else f"{value:.{digits - 1}e}"
+
+
+def ms(value: float | None) -> str:
+    """Milliseconds with three significant digits."""
+    return DASH if value is None else f"{number(value)} ms"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """An interval in milliseconds, or a dash."""
+    return DASH if low is None or high is None else f"{number(low)} to {number(high)} ms"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as hours, minutes and seconds."""
+    if seconds is None:
+        return DASH
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def byte_size(size: float | None) -> str:
+    """Bytes in KiB or MiB."""
+    if size is None:
+        return DASH
+    return f"{size / 2**20:.2f} MiB" if size >= 2**20 else f"{size / 2**10:.1f} KiB"
