@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import click
+
 from edgenas.cli.options import json_option
 from edgenas.cli.output import print_json, print_table
 from edgenas.device_profiles import DeviceProfile, list_devices, load_device, runner_for
-from edgenas.latency_models import find_predictor
-
 from edgenas.errors import EdgenasError
+from edgenas.latency_models import known_of
 
 __all__ = ["command"]
 
@@ -90,8 +90,7 @@ def _list(as_json: bool) -> None:
 
 def _describe(profile: DeviceProfile) -> dict[str, Any]:
     try:
-        predictor = find_predictor(profile.name)
-        known = f"{predictor.configuration}: {predictor.summary}"
+        known = known_of(profile.name)
     except EdgenasError:
         known = "none yet"
     return {

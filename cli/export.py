@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from edgenas.cli.options import data_options, json_option, parse_tasks, predictor_option, run_argument
 from edgenas.cli.output import format_ms, metrics_table, print_json, print_table, say
-
 from edgenas.workflow.runs import RunFolder, newest_run
 
 __all__ = ["command"]

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from edgenas.cli.options import json_option, predictor_option
 from edgenas.cli.output import format_ms, print_json
 from edgenas.device_profiles import load_device
-from edgenas.latency_models import LatencyEstimate, find_predictor
-
 from edgenas.graph import OpGraph, graph_of, read_tflite
+from edgenas.latency_models import LatencyEstimate, find_predictor
 from edgenas.space import Architecture
 
 __all__ = ["command"]

@@ -9,7 +9,7 @@ import click
 
 from edgenas.cli.options import json_option, parse_tasks
 from edgenas.cli.output import format_ms, print_json, progress
-from edgenas.device_profiles import DeviceProfile, Detection, load_device, runner_for
+from edgenas.device_profiles import Detection, DeviceProfile, load_device, runner_for
 from edgenas.errors import EdgenasError, UsageError
 
 if TYPE_CHECKING:
@@ -112,16 +112,11 @@ def _tell_what_is_known(
     Raises:
         EdgenasError: there is no predictor either.
     """
-    from edgenas.latency_models import find_predictor, find_predictor_folder
-    from edgenas.storage import read_json
+    from edgenas.latency_models import known_of
 
     known: str | None = None
     try:
-        predictor = find_predictor(profile.name, configuration=configuration)
-        card = read_json(
-            find_predictor_folder(profile.name, configuration=configuration) / "card.json", "card"
-        )
-        known = predictor.summary(card)
+        known = known_of(profile.name, configuration)
     except UsageError:
         pass
     if as_json:

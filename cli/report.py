@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+
 from edgenas.cli.options import json_option, run_argument
 from edgenas.cli.output import print_json
-
 from edgenas.report import write_report
 from edgenas.workflow.runs import newest_run
 

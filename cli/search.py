@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
 from edgenas.cli.options import data_options, json_option, parse_tasks, predictor_option
 from edgenas.cli.output import format_ms, metrics_table, print_json, progress, say
-
 from edgenas.errors import UsageError
 from edgenas.workflow.runs import new_run_folder
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 import numpy as np
+
 from edgenas.cli.options import json_option, parse_tasks
 from edgenas.cli.output import print_json, print_table, say
-
 from edgenas.space import list_presets, load_space
 from edgenas.storage import write_text_atomic
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
 from edgenas.cli.options import data_options, json_option, parse_tasks, run_argument
 from edgenas.cli.output import metrics_table, print_json, progress, say
-
 from edgenas.errors import UsageError
 from edgenas.workflow.runs import RunFolder, newest_run
 

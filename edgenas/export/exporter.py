@@ -17,7 +17,7 @@ from edgenas.errors import EdgenasError, UsageError
 from edgenas.export.convert import to_tflite
 from edgenas.export.litert_model import LitertModel
 from edgenas.export.samples import write_samples
-from edgenas.export.verify import HeadError, compare_heads, require_float_agreement
+from edgenas.export.verify import HeadError, Predict, compare_heads, require_float_agreement
 from edgenas.space.architecture import Architecture
 from edgenas.storage import write_bytes_atomic
 from edgenas.training.evaluate import Metrics, evaluate_outputs
@@ -126,7 +126,7 @@ def export_network(
         tasks = architecture.tasks
         metrics = {kind: evaluate_outputs(run, validation_set, tasks) for kind, run in runners.items()}
         keras_metrics = evaluate_outputs(reference, validation_set, tasks)
-        labelled = {"float": reference, **({"int8": runners["int8"]} if int8 else {})}
+        labelled: dict[str, Predict] = {"float": reference, **({"int8": runners["int8"]} if int8 else {})}
         samples = out_dir / "samples.npz"
         write_samples(samples, validation_set, labelled, tasks)
         files = {}

@@ -67,10 +67,11 @@ class LitertModel:
         values = image.astype(np.float32) / 127.5 - 1.0
         dtype = self.input_detail["dtype"]
         if np.issubdtype(dtype, np.floating):
-            return values.astype(dtype)
+            return np.asarray(values, dtype=dtype)
         scale, zero_point = _scale(self.input_detail)
         limits = np.iinfo(dtype)
-        return np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max).astype(dtype)
+        quantised = np.clip(np.rint(values / scale) + zero_point, limits.min, limits.max)
+        return np.asarray(quantised, dtype=dtype)
 
 
 def _scale(detail: dict[str, Any]) -> tuple[float, int]:

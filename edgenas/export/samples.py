@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from edgenas.datasets import Dataset
+from edgenas.export.verify import Predict
 from edgenas.storage import atomic_path
 from edgenas.tasks import get_task
 
 __all__ = ["write_samples"]
-
-Predict = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 
 
 def write_samples(

@@ -10,7 +10,7 @@ import numpy as np
 
 from edgenas.errors import EdgenasError
 
-__all__ = ["FLOAT32_TOLERANCE", "HeadError", "compare_heads", "require_float_agreement"]
+__all__ = ["FLOAT32_TOLERANCE", "HeadError", "Predict", "compare_heads", "require_float_agreement"]
 
 FLOAT32_TOLERANCE = 1e-3
 """Largest difference of the float32 file from Keras, relative to the largest output of the head."""

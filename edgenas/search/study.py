@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -69,9 +70,7 @@ class TrialStore:
             _create(self._path)
         with _study_errors(self._path, "read"):
             _check_integrity(self._path)
-            self._storage = optuna.storages.RDBStorage(
-                _url(self._path), {"connect_args": {"timeout": _LOCK_SECONDS}}
-            )
+            self._storage = _storage(self._path)
             self._study = optuna.load_study(study_name=STUDY_NAME, storage=self._storage, sampler=sampler)
 
     def close(self) -> None:
@@ -156,7 +155,7 @@ def _create(path: Path) -> None:
     for leftover in path.parent.glob(f".{path.stem}.*"):  # of a kill during an earlier attempt
         leftover.unlink(missing_ok=True)
     with atomic_path(path) as temporary, _study_errors(path, "written"):
-        storage = optuna.storages.RDBStorage(_url(temporary))
+        storage = _storage(temporary)
         optuna.create_study(storage=storage, study_name=STUDY_NAME, direction="maximize")
         storage.engine.dispose()
 
@@ -180,8 +179,10 @@ def _uri(path: Path) -> str:
     return f"file:{quote(str(path.resolve()))}?mode=rw"
 
 
-def _url(path: Path) -> str:
-    return f"sqlite:///{_uri(path)}&uri=true"
+def _storage(path: Path) -> Any:
+    """Optuna's storage on a connection of ours: SQLAlchemy would decode the quoted path once more."""
+    connect = partial(sqlite3.connect, _uri(path), uri=True, timeout=_LOCK_SECONDS, check_same_thread=False)
+    return optuna.storages.RDBStorage("sqlite:///study.db", engine_kwargs={"creator": connect})
 
 
 @contextlib.contextmanager

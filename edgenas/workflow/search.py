@@ -11,6 +11,7 @@ from typing import Any
 from edgenas.errors import UsageError
 from edgenas.graph import graph_of
 from edgenas.latency_models import LatencyPredictor, find_predictor, find_predictor_folder
+from edgenas.profiling.profile_device import PROFILE_FILE
 from edgenas.runtime import start_tensorflow
 from edgenas.search import (
     Evaluation,
@@ -166,7 +167,8 @@ def _keep_predictor(predictor: LatencyPredictor, request: SearchRequest, run: Ru
     """Copies the predictor into the run: profiling the device again must not change a search under way."""
     source = find_predictor_folder(predictor.device, request.predictor_dir, predictor.configuration)
     for file in sorted(source.glob("*.json")):
-        write_bytes_atomic(run.predictor / file.name, file.read_bytes())
+        folder = run.root if file.name == PROFILE_FILE else run.predictor
+        write_bytes_atomic(folder / file.name, file.read_bytes())
 
 
 def _run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from edgenas.errors import UsageError
 from edgenas.graph import fragments_of, graph_of, parse_tflite
 from edgenas.runtime import start_tensorflow

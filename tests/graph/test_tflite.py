@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from edgenas.errors import UsageError
-from edgenas.graph import parse_tflite, read_tflite
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from edgenas.errors import UsageError
+from edgenas.graph import parse_tflite, read_tflite
 
 
 @pytest.mark.shared_data

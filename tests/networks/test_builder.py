@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from edgenas.graph import graph_of, parameter_count
 from edgenas.runtime import start_tensorflow
 from edgenas.space import Architecture, load_space
@@ -13,6 +14,7 @@ from edgenas.space import Architecture, load_space
 start_tensorflow()
 
 import keras  # noqa: E402
+
 from edgenas.networks import build_model  # noqa: E402
 
 HEADS = {"depth": 1, "normals": 3, "segmentation": 13}

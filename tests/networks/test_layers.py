@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from edgenas.runtime import start_tensorflow
 
 start_tensorflow()
 
 import keras  # noqa: E402
 import tensorflow as tf  # noqa: E402
+
 from edgenas.networks import layers as L  # noqa: E402, N812
 
 Array = np.ndarray

@@ -105,7 +105,7 @@ def test_the_study_is_an_ordinary_optuna_study(finished: Path) -> None:
 def test_config_json_is_the_resolved_configuration(finished: Path) -> None:
     config = json.loads((finished / "config.json").read_text())
     assert config["format"] == "edgenas.run"
-    assert config["space"] == {"name": "demo", "version": 1, "hash": toy_space().hash}
+    assert config["space"] == {"name": "demo", "version": 1, "hash": toy_space().hash, "source": "demo"}
     assert (config["device"], config["target_ms"], config["trials"], config["seed"]) == ("host", 6.0, 12, 3)
 
 

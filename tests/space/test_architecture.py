@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from edgenas.errors import UsageError
 from edgenas.space import Architecture, Block, Head, Stage
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from edgenas.errors import UsageError
 from edgenas.space import Architecture, SearchSpace, list_presets, load_space
 from edgenas.space.space import scaled_width
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 HEADS = {"depth": 1, "normals": 3, "segmentation": 13}
 seeds = st.integers(0, 2**32 - 1)

@@ -1,0 +1,254 @@
+"""`LatencyPredictor`: additive over operators, with an interval and a domain check; NumPy only."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgenas.graph.fragments import Fragment
+from edgenas.graph.from_architecture import fragments_of
+from edgenas.graph.opgraph import Operator, OpGraph, Tensor
+from edgenas.latency_models.domain import Domain
+from edgenas.latency_models.error_band import ErrorBand
+from edgenas.latency_models.estimate import LatencyEstimate
+from edgenas.latency_models.features import (
+    CALL_CLASS,
+    PRIOR_CLASS,
+    call_features,
+    element_type,
+    operator_class,
+    operator_features,
+    prior_features,
+)
+from edgenas.space.architecture import Architecture
+
+__all__ = ["LatencyPredictor"]
+
+Coefficients = Mapping[str, Mapping[str, float]]
+FloatArray = npt.NDArray[np.float64]
+
+# Outside of the domain nothing was tested: the band grows to three times its width and at least a quarter up,
+# a fifth down, and by the share of the time that is guessed by the prior to a factor of four.
+_WIDER, _LEAST_LOG_WIDTH, _PRIOR_LOG_WIDTH = 3.0, math.log(1.25), math.log(4.0)
+_MOST_NOTES = 8
+_MOST_CACHED = 400_000
+
+
+@dataclass
+class _Prices:
+    """Prices of the fragments met so far, per element type.
+
+    Attributes:
+        ms: fragment to milliseconds.
+        outside: fragments that are out of the domain, with the ms of theirs that the prior guesses.
+        call_ms: (height, width, head channels) to the cost of a call.
+    """
+
+    ms: dict[Fragment, float] = field(default_factory=dict)
+    outside: dict[Fragment, float] = field(default_factory=dict)
+    call_ms: dict[tuple[int, ...], float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LatencyPredictor:
+    """Predicts the latency of networks on one configuration of one device.
+
+    latency = sum over operators and over the call of (coefficients of the class . quantities), see
+    `edgenas.latency_models.features`.
+
+    Attributes:
+        name: identifies the predictor in everything made with it.
+        device: device profile.
+        configuration: configuration of the device.
+        dtype: element type of the networks that this configuration is about, "int8" or "float32".
+        coefficients: operator class to quantity to ms per unit, all at least 0.
+        bands: element type to the errors on networks of that type.
+        domain: what was seen in fitting.
+        confidence: confidence of the intervals.
+        placement: where operators run, "cpu".
+    """
+
+    name: str
+    device: str
+    configuration: str
+    dtype: str
+    coefficients: Coefficients
+    bands: Mapping[str, ErrorBand]
+    domain: Domain
+    confidence: float = 0.9
+    placement: str = "cpu"
+    _prices: dict[str, _Prices] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    @classmethod
+    def load(cls, folder: Path) -> LatencyPredictor:
+        """Reads a predictor folder; see `edgenas.latency_models.predictor_file.read_predictor`."""
+        from edgenas.latency_models.predictor_file import read_predictor
+
+        return read_predictor(folder)
+
+    def save(self, folder: Path, card: Mapping[str, Any] | None = None) -> None:
+        """Writes `predictor.json` and, if given, `card.json` into `folder`."""
+        from edgenas.latency_models.predictor_file import write_predictor
+
+        write_predictor(self, folder, card)
+
+    def summary(self, card: Mapping[str, Any]) -> str:
+        """One line for people: how good the predictor is on networks held out, by its card."""
+        figures = (
+            ("mape_percent", "MAPE {:.1f}%"),
+            ("within_10_percent", "{:.0f}% within 10%"),
+            ("spearman", "Spearman {:.3f}"),
+            ("coverage_percent", f"{100 * self.confidence:.0f}% intervals hold {{:.0f}}%"),
+        )
+        known = [text.format(card[key]) for key, text in figures if isinstance(card.get(key), int | float)]
+        if not known:
+            return f"{self.name}: no held-out error is known"
+        made = (
+            f"; measured {card['date']} on {card['machine']}" if "date" in card and "machine" in card else ""
+        )
+        return f"{self.name}: {', '.join(known)} on {card.get('rows', '?')} networks held out{made}"
+
+    def operator_ms(self, operator: Operator) -> float:
+        """Predicted time of one operator, by the prior where its class was not seen."""
+        known = self.coefficients.get(operator_class(operator))
+        if known is not None:
+            return _dot(known, operator_features(operator))
+        prior = self.coefficients.get(f"{PRIOR_CLASS}/{element_type(operator)}")
+        quantities = prior_features(operator)
+        if prior is not None:
+            return _dot(prior, quantities)
+        priors = [c for name, c in self.coefficients.items() if name.startswith(f"{PRIOR_CLASS}/")]
+        return max((_dot(c, quantities) for c in priors), default=0.0)
+
+    def predict(self, graph: OpGraph) -> LatencyEstimate:
+        """Predicts the latency of one inference of `graph`, with batch size and element types as they stand."""
+        times = [self.operator_ms(operator) for operator in graph.operators]
+        inputs = tuple(graph.tensors[i] for i in graph.inputs)
+        outputs = tuple(graph.tensors[i] for i in graph.outputs)
+        latency_ms = math.fsum(times) + self._call_ms(inputs, outputs)
+        notes: dict[str, None] = {}
+        guessed_ms = 0.0
+        for operator, ms in zip(graph.operators, times, strict=True):
+            if not self.domain.knows(operator):
+                guessed_ms += ms
+                notes[
+                    f"{operator.type} ({element_type(operator)}) was never measured: estimated by the prior"
+                ] = None
+            elif note := self.domain.note(operator):
+                notes[note] = None
+        least_ms, most_ms = self.domain.latency_bounds_ms
+        if not least_ms <= latency_ms <= most_ms:
+            low, high = self.domain.latency_ms
+            notes[f"{latency_ms:.3g} ms in all (seen: {low:.3g} to {high:.3g} ms)"] = None
+        dtype = inputs[0].dtype if inputs else self.dtype
+        if dtype not in self.bands:
+            notes[f"no network of type {dtype} was measured"] = None
+        share = guessed_ms / latency_ms if latency_ms > 0 else 0.0
+        band = self._band(dtype, not notes, share)
+        listed = list(notes)
+        if len(listed) > _MOST_NOTES:
+            listed[_MOST_NOTES:] = [f"and {len(listed) - _MOST_NOTES} more"]
+        return LatencyEstimate(
+            latency_ms=latency_ms,
+            interval_ms=band.interval(latency_ms, self.confidence),
+            confidence=self.confidence,
+            operators=tuple(
+                (i, operator.type, ms, self.placement)
+                for i, (operator, ms) in enumerate(zip(graph.operators, times, strict=True))
+            ),
+            in_domain=not notes,
+            domain_notes=tuple(listed),
+            device=self.device,
+            configuration=self.configuration,
+            predictor=self.name,
+            band=band,
+        )
+
+    def predict_architectures(
+        self, architectures: Iterable[Architecture], *, dtype: str | None = None
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Predicts many architectures quickly: each piece of a network is priced once and then looked up.
+
+        Args:
+            architectures: the networks.
+            dtype: "int8" or "float32"; by default that of the configuration.
+
+        Returns:
+            Latency, lower and upper end of the interval in ms, each [N]; as by `predict` on `graph_of`.
+        """
+        dtype = dtype or self.dtype
+        prices = self._prices.setdefault(dtype, _Prices())
+        if len(prices.ms) > _MOST_CACHED:
+            prices = self._prices[dtype] = _Prices()
+        ms, outside = prices.ms, prices.outside
+        totals: list[float] = []
+        strange: dict[int, float] = {}
+        for position, architecture in enumerate(architectures):
+            fragments = fragments_of(architecture, dtype)
+            try:
+                total = sum(map(ms.__getitem__, fragments))
+            except KeyError:
+                self._price(fragments, prices)
+                total = sum(map(ms.__getitem__, fragments))
+            shape = (
+                architecture.input_height,
+                architecture.input_width,
+                *[h.channels for h in architecture.heads],
+            )
+            if shape not in prices.call_ms:
+                image, heads = (1, *shape[:2]), shape[2:]
+                prices.call_ms[shape] = self._call_ms(
+                    (Tensor((*image, 3), dtype),),
+                    tuple(Tensor((*image, channels), dtype) for channels in heads),
+                )
+            totals.append(total + prices.call_ms[shape])
+            if outside and not outside.keys().isdisjoint(fragments):
+                strange[position] = math.fsum(outside.get(fragment, 0.0) for fragment in fragments)
+        latency_ms = np.array(totals, dtype=np.float64)
+        low, high = self.domain.latency_bounds_ms
+        for index in np.flatnonzero((latency_ms < low) | (latency_ms > high)).tolist():
+            strange.setdefault(index, 0.0)
+        factor = np.full(len(totals), math.exp(self._band(dtype).width(self.confidence)))
+        for position, guessed_ms in strange.items():
+            factor[position] = math.exp(
+                self._band(dtype, False, guessed_ms / totals[position] if guessed_ms else 0.0).width(
+                    self.confidence
+                )
+            )
+        return latency_ms, latency_ms / factor, latency_ms * factor
+
+    def _price(self, fragments: Iterable[Fragment], prices: _Prices) -> None:
+        for fragment in fragments:
+            if fragment in prices.ms:
+                continue
+            times = [self.operator_ms(operator) for operator in fragment.operators]
+            prices.ms[fragment] = math.fsum(times)
+            unknown = [
+                ms for op, ms in zip(fragment.operators, times, strict=True) if not self.domain.knows(op)
+            ]
+            if unknown or any(self.domain.note(operator) for operator in fragment.operators):
+                prices.outside[fragment] = math.fsum(unknown)
+
+    def _call_ms(self, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> float:
+        dtype = inputs[0].dtype if inputs else self.dtype
+        known = self.coefficients.get(f"{CALL_CLASS}/{dtype}") or self.coefficients.get(
+            f"{CALL_CLASS}/{self.dtype}", {}
+        )
+        return _dot(known, call_features(inputs, outputs))
+
+    def _band(self, dtype: str, in_domain: bool = True, guessed_share: float = 0.0) -> ErrorBand:
+        known = self.bands.get(dtype)
+        if known is not None and in_domain:
+            return known
+        base = known or max(self.bands.values(), key=lambda band: band.width(self.confidence))
+        return base.widened(_WIDER, max(_LEAST_LOG_WIDTH, guessed_share * _PRIOR_LOG_WIDTH))
+
+
+def _dot(coefficients: Mapping[str, float], quantities: Mapping[str, float]) -> float:
+    return sum(coefficients.get(name, 0.0) * value for name, value in quantities.items())

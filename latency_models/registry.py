@@ -1,0 +1,95 @@
+"""Where predictors are found: a given folder, the user's own, the shipped ones."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+
+from edgenas.errors import UsageError
+from edgenas.latency_models.predictor import LatencyPredictor
+from edgenas.latency_models.predictor_file import PREDICTOR_FILE, read_card, read_predictor
+
+__all__ = ["find_predictor", "find_predictor_folder", "known_of", "user_predictors"]
+
+_HOST = "host"
+
+
+def user_predictors() -> Path:
+    """The user's predictors: `<device>/<configuration>/` below $EDGENAS_HOME (or ~/.local/share/edgenas)/predictors."""
+    home = os.environ.get("EDGENAS_HOME")
+    if home:
+        return Path(home) / "predictors"
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "edgenas" / "predictors"
+
+
+def find_predictor(
+    device: str, predictor_dir: Path | None = None, configuration: str | None = None
+) -> LatencyPredictor:
+    """Loads the predictor of a device.
+
+    Args:
+        device: name of a device profile (names are checked by `edgenas.device_profiles.load_device`).
+        predictor_dir: a predictor folder that is taken without further search.
+        configuration: configuration of the device, by default the profile's.
+
+    Raises:
+        UsageError: there is none yet (the message says how one is made), or its file is damaged.
+    """
+    return read_predictor(find_predictor_folder(device, predictor_dir, configuration))
+
+
+def find_predictor_folder(
+    device: str, predictor_dir: Path | None = None, configuration: str | None = None
+) -> Path:
+    """The folder that `find_predictor` loads from; see there."""
+    if predictor_dir is not None:
+        return predictor_dir
+    found: dict[str, Path] = {}
+    for root in (user_predictors(), _shipped()):
+        folder = root / device
+        if folder.is_dir():
+            for entry in sorted(folder.iterdir()):
+                if (entry / PREDICTOR_FILE).is_file():
+                    found.setdefault(entry.name, entry)
+    wanted = configuration or _default_configuration(device)
+    if wanted in found:
+        return found[wanted]
+    if configuration is None and len(found) == 1:
+        return next(iter(found.values()))
+    raise _none_yet(device, wanted, sorted(found))
+
+
+def known_of(device: str, configuration: str | None = None) -> str:
+    """One line about the predictor of a device: its held-out error and what that was measured on.
+
+    Raises:
+        UsageError: there is none yet, or its files are damaged.
+    """
+    folder = find_predictor_folder(device, configuration=configuration)
+    return read_predictor(folder).summary(read_card(folder))
+
+
+def _shipped() -> Path:
+    return Path(str(resources.files("edgenas.latency_models").joinpath("trained")))
+
+
+def _default_configuration(device: str) -> str:
+    from edgenas.device_profiles.catalogue import load_device
+
+    return load_device(device).default_configuration
+
+
+def _none_yet(device: str, configuration: str, others: list[str]) -> UsageError:
+    what = f"No latency predictor for {device!r} yet"
+    if others:
+        what = f"No latency predictor for {device!r} in configuration {configuration!r} yet (only {', '.join(others)})"
+    option = "" if configuration == _default_configuration(device) else f" --configuration {configuration}"
+    command = f"edgenas profile --device {device}{option}"
+    if device == _HOST:
+        return UsageError(f"{what}. Make one (about 3 minutes): {command}")
+    return UsageError(
+        f"{what}: edgenas ships none, and {user_predictors() / device} holds none. edgenas invents no numbers: "
+        f"measure on a machine that has the device attached ({command}), or hand one in with --predictor FOLDER."
+    )

@@ -1,0 +1,47 @@
+"""Where predictors are looked for."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgenas.errors import UsageError
+from edgenas.latency_models.fit import Fit
+from edgenas.latency_models.registry import find_predictor, user_predictors
+
+
+def test_user_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("EDGENAS_HOME", str(tmp_path))
+    assert user_predictors() == tmp_path / "predictors"
+    monkeypatch.delenv("EDGENAS_HOME")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert user_predictors() == tmp_path / "data" / "edgenas" / "predictors"
+
+
+def test_none_yet_says_how_to_make_one() -> None:
+    with pytest.raises(
+        UsageError, match=r"No latency predictor for 'host' yet.*edgenas profile --device host$"
+    ):
+        find_predictor("host")
+    with pytest.raises(UsageError, match=r"--configuration float32-1t$"):
+        find_predictor("host", configuration="float32-1t")
+    with pytest.raises(UsageError, match=r"'edgetpu' yet.*invents no numbers.*--predictor"):
+        find_predictor("edgetpu")
+
+
+def test_order_and_configurations(fitted: Fit, tmp_path: Path) -> None:
+    home = Path(os.environ["EDGENAS_HOME"]) / "predictors" / "host"
+    replace(fitted.predictor, name="two threads").save(home / "int8-2t")
+    assert find_predictor("host").name == "two threads"
+    replace(fitted.predictor, name="one thread").save(home / "int8-1t")
+    assert find_predictor("host").name == "one thread"
+    assert find_predictor("host", configuration="int8-2t").name == "two threads"
+    with pytest.raises(
+        UsageError, match=r"'float32-1t' yet \(only int8-1t, int8-2t\).*--configuration float32-1t$"
+    ):
+        find_predictor("host", configuration="float32-1t")
+    replace(fitted.predictor, name="given").save(tmp_path)
+    assert find_predictor("host", tmp_path).name == "given"
