@@ -1,0 +1,25 @@
+"""Data sets: procedural scenes, array archives, and the pipeline that feeds them to a network."""
+
+from __future__ import annotations
+
+from edgenas.datasets.augmentation import Augmentation
+from edgenas.datasets.classes import CITYSCAPES_19, NYUV2_13, NYUV2_40, VOID, palette
+from edgenas.datasets.dataset import Dataset
+from edgenas.datasets.load import load_dataset
+from edgenas.datasets.pipeline import make_pipeline
+from edgenas.datasets.records import TASKS, DatasetInfo, Frame
+
+__all__ = [
+    "CITYSCAPES_19",
+    "NYUV2_13",
+    "NYUV2_40",
+    "TASKS",
+    "VOID",
+    "Augmentation",
+    "Dataset",
+    "DatasetInfo",
+    "Frame",
+    "load_dataset",
+    "make_pipeline",
+    "palette",
+]

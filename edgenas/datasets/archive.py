@@ -1,0 +1,182 @@
+"""Array archives: an .npz file with pictures and targets, checked before use.
+
+Layout, arrays of N frames: `image` u8 [N,H,W,3] RGB; `seg<K>` u8 [N,H,W], 0..K-1 and 255 void; `depth` float
+[N,H,W] metres, 0 invalid; `normal` i8 [N,H,W,3] = round(127 n), (0,0,0) invalid. Only `image` must be there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenas.datasets.archive_file import ArchiveFile
+from edgenas.datasets.classes import VOID, class_names_for
+from edgenas.datasets.dataset import Dataset
+from edgenas.datasets.records import TASKS, DatasetInfo
+from edgenas.errors import UsageError, unknown_name
+
+__all__ = ["VALIDATION_EVERY", "ArchiveDataset"]
+
+VALIDATION_EVERY = 8
+"""Frame i validates when i % 8 == 0, and trains otherwise."""
+
+_DEFAULT_LABELS = "seg13"
+_FLOATS = ("float16", "float32", "float64")
+
+
+class ArchiveDataset(Dataset):
+    """One split of an .npz archive.
+
+    Args:
+        source: path of the archive, with `#seg40` or the like at its end to choose the labels.
+        split: "train" or "validation".
+        tasks: which targets; all that the archive has when None.
+        height: rows that are expected, or None.
+        width: columns that are expected, or None.
+        frames: use so many frames of the split, evenly spread; all when None.
+
+    Raises:
+        UsageError: the file is missing, damaged or not of this layout, or lacks what was asked for.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        split: str,
+        *,
+        tasks: tuple[str, ...] | None = None,
+        height: int | None = None,
+        width: int | None = None,
+        frames: int | None = None,
+    ) -> None:
+        name, _, wanted_labels = source.partition("#")
+        path = Path(name)
+        file = ArchiveFile(path)
+        keys = _task_keys(file, wanted_labels)
+        available = tuple(task for task in TASKS if task in keys)
+        for task in tasks or ():
+            if task not in available:
+                raise unknown_name(f"task of {path}", task, available)
+        chosen = available if tasks is None else tuple(task for task in TASKS if task in tasks)
+        if not chosen:
+            raise UsageError(
+                f"{path}: no targets. Expected one of depth, normal, seg<K> beside image; got {file.keys}."
+            )
+        count, rows, columns = _checked_shapes(file, keys)
+        for side, expected, got in (("height", height, rows), ("width", width, columns)):
+            if expected is not None and expected != got:
+                raise UsageError(
+                    f"{path}: frames of {rows}x{columns}, but {side} {expected} was asked for. "
+                    f"An archive keeps its own size: leave --{side} out or give {got}."
+                )
+        position = np.arange(count)
+        validates = position % VALIDATION_EVERY == 0
+        self._index = position[validates if split == "validation" else ~validates]
+        if frames is not None and frames <= len(self._index):
+            self._index = self._index[np.arange(frames) * len(self._index) // frames]
+        elif frames is not None or not len(self._index):
+            raise UsageError(
+                f"{path}: the {split} split has {len(self._index)} of {count} frames (frames with i % "
+                f"{VALIDATION_EVERY} == 0 validate), expected at least {frames or 1}."
+            )
+        stat = path.stat()
+        wanted = tuple((task, keys[task]) for task in ("image", *chosen))
+        self._arrays = _load(path.resolve(), stat.st_mtime_ns, stat.st_size, wanted)
+        labels = keys.get("segmentation", "seg0")
+        rule = f"{file.checksums} {labels} i%{VALIDATION_EVERY}==0 frames {frames}"
+        info = DatasetInfo(
+            name=path.stem,
+            height=rows,
+            width=columns,
+            tasks=chosen,
+            class_names=class_names_for(int(labels[3:])),
+            depth_unit="m",
+            fingerprint=hashlib.sha256(rule.encode()).hexdigest()[:16],
+        )
+        super().__init__(info, len(self._index))
+
+    def _stored_frame(self, index: int) -> dict[str, NDArray[Any]]:
+        return {key: array[self._index[index]] for key, array in self._arrays.items()}
+
+    def _stored_arrays(self) -> dict[str, NDArray[Any]]:
+        return {key: array[self._index] for key, array in self._arrays.items()}
+
+
+def _task_keys(file: ArchiveFile, wanted_labels: str) -> dict[str, str]:
+    """Which key of the archive holds the image and each task."""
+    labels = [key for key in file.keys if re.fullmatch(r"seg[1-9]\d{0,2}", key) and int(key[3:]) < VOID]
+    if wanted_labels and wanted_labels not in labels:
+        raise unknown_name(f"label set of {file.path}", wanted_labels, labels)
+    if "image" not in file.keys:
+        raise UsageError(
+            f"{file.path}: key 'image' is missing. Expected image, and depth, normal or seg<K>; got {file.keys}."
+        )
+    keys = {"image": "image"}
+    keys |= {task: key for task, key in (("depth", "depth"), ("normals", "normal")) if key in file.keys}
+    if labels:
+        keys["segmentation"] = wanted_labels or (_DEFAULT_LABELS if _DEFAULT_LABELS in labels else labels[0])
+    return keys
+
+
+def _checked_shapes(file: ArchiveFile, keys: dict[str, str]) -> tuple[int, int, int]:
+    """Checks every header; returns (frames, rows, columns)."""
+    allowed = {"image": ("uint8",), "segmentation": ("uint8",), "depth": _FLOATS, "normals": ("int8",)}
+    first: tuple[int, ...] = ()
+    for task, key in keys.items():
+        shape, dtype = file.header(key)
+        if dtype.name not in allowed[task]:
+            raise UsageError(
+                f"{file.path}: key '{key}' has dtype {dtype}, expected {' or '.join(allowed[task])}."
+            )
+        channels = (3,) if task in ("image", "normals") else ()
+        if len(shape) != 3 + len(channels) or shape[3:] != channels or 0 in shape[1:]:
+            form = "[N, H, W, 3]" if channels else "[N, H, W]"
+            raise UsageError(f"{file.path}: key '{key}' has shape {shape}, expected {form}.")
+        first = first or shape[:3]
+        if shape[:3] != first:
+            raise UsageError(
+                f"{file.path}: key '{key}' has shape {shape}, but 'image' has {first[0]} frames of "
+                f"{first[1]}x{first[2]}. Expected the same number and size."
+            )
+    return first[0], first[1], first[2]
+
+
+@lru_cache(maxsize=2)
+def _load(
+    path: Path, _mtime_ns: int, _size: int, wanted: tuple[tuple[str, str], ...]
+) -> dict[str, NDArray[Any]]:
+    """Reads and checks the arrays once for both splits; time and size of the file are part of the key."""
+    file = ArchiveFile(path)
+    arrays = {task: file.read(key) for task, key in wanted}
+    for task, key in wanted:
+        _check_values(path, task, key, arrays[task])
+    return arrays
+
+
+def _check_values(path: Path, task: str, key: str, array: NDArray[Any]) -> None:
+    """Refuses values that would train nonsense, naming the first frame that has one."""
+    if task == "segmentation":
+        classes = int(key[3:])
+        wrong = (array >= classes) & (array != VOID)
+        expected = f"0 to {classes - 1}, or {VOID} for void"
+    elif task == "depth":
+        wrong = ~(np.isfinite(array) & (array >= 0))
+        expected = "finite metres, 0 where invalid"
+    elif task == "normals":
+        squared = np.square(array.astype(np.float32)).sum(-1) / 127.0**2
+        wrong = (squared > 0) & ((squared < 0.81) | (squared > 1.21))
+        expected = "round(127 n) of unit vectors (length within 10% of 127), or (0, 0, 0)"
+    else:
+        return
+    if wrong.any():
+        place = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), wrong.shape))
+        raise UsageError(
+            f"{path}: key '{key}' holds {array[place]} at [frame, row, column] = {list(place)} "
+            f"({int(wrong.sum())} such pixels). Expected {expected}."
+        )

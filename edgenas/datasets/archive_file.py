@@ -1,0 +1,116 @@
+"""Reading arrays from an .npz file that may be cut short, wrong or hostile."""
+
+from __future__ import annotations
+
+import math
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgenas.errors import UsageError
+
+__all__ = ["ArchiveFile"]
+
+T = TypeVar("T")
+_HEADER_BYTES = 4096
+_READERS: dict[tuple[int, int], Callable[..., tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+class ArchiveFile:
+    """An .npz file whose headers are believed only as far as the file's real size supports them.
+
+    Args:
+        path: the file.
+
+    Raises:
+        UsageError: the file is missing or is not a readable zip archive.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not path.is_file():
+            raise UsageError(f"No data archive at {path}: the file does not exist.")
+        self._members = self._guarded("central directory", lambda: self._list())
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Names of the arrays inside."""
+        return tuple(self._members)
+
+    @property
+    def checksums(self) -> tuple[tuple[str, int, int], ...]:
+        """(key, CRC-32, bytes) of every array, from the central directory; reads no data."""
+        return tuple((key, m.CRC, m.file_size) for key, m in sorted(self._members.items()))
+
+    def header(self, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """Shape and dtype of an array; reads no data.
+
+        Raises:
+            UsageError: the header is malformed, or declares more or fewer bytes than the array has.
+        """
+        return self._guarded(key, lambda: self._open(key, lambda _, shape, __, dtype: (shape, dtype)))
+
+    def read(self, key: str) -> NDArray[Any]:
+        """One array, read-only; its checksum is verified.
+
+        Raises:
+            UsageError: as `header`, or the data are damaged or larger than the machine's memory.
+        """
+
+        def load(
+            stream: IO[bytes], shape: tuple[int, ...], fortran: bool, dtype: np.dtype[Any]
+        ) -> NDArray[Any]:
+            flat = np.frombuffer(stream.read(), dtype=dtype)
+            return flat.reshape(shape, order="F" if fortran else "C")
+
+        size, memory = self._members[key].file_size, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if size > memory // 2:
+            raise UsageError(
+                f"{self.path}: key '{key}' unpacks to {size / 2**30:.1f} GiB, more than half of this machine's "
+                f"memory ({memory / 2**30:.1f} GiB). Split the archive or store a smaller one."
+            )
+        return self._guarded(key, lambda: self._open(key, load))
+
+    def _list(self) -> dict[str, zipfile.ZipInfo]:
+        with zipfile.ZipFile(self.path) as archive:
+            return {
+                m.filename.removesuffix(".npy"): m for m in archive.infolist() if m.filename.endswith(".npy")
+            }
+
+    def _open(self, key: str, use: Callable[[IO[bytes], tuple[int, ...], bool, np.dtype[Any]], T]) -> T:
+        member = self._members[key]
+        with zipfile.ZipFile(self.path) as archive, archive.open(member) as stream:
+            version = np.lib.format.read_magic(stream)
+            if version not in _READERS:
+                raise ValueError(f"array format {version} is not supported, expected 1.0 or 2.0")
+            shape, fortran, dtype = _READERS[version](stream, max_header_size=_HEADER_BYTES)
+            if dtype.hasobject:
+                raise ValueError("it holds Python objects, expected numbers")
+            if any(side < 0 for side in shape):
+                raise ValueError(f"its header declares the shape {shape}")
+            declared = math.prod(shape) * dtype.itemsize
+            present = member.file_size - stream.tell()
+            if declared != present:
+                raise ValueError(
+                    f"its header declares {declared} bytes ({dtype} {shape}), the file holds {present}"
+                )
+            return use(stream, shape, fortran, dtype)
+
+    def _guarded(self, key: str, action: Callable[[], T]) -> T:
+        try:
+            return action()
+        # zipfile, zlib and NumPy's header parser raise a dozen types on damaged bytes (BadZipFile, zlib.error,
+        # EOFError, NotImplementedError, struct.error, TokenError, SyntaxError, MemoryError, ...).
+        except Exception as error:
+            raise UsageError(
+                f"{self.path} cannot be read as an .npz archive: {key}: {error}. Expected a file written by "
+                "numpy.savez or numpy.savez_compressed; was it cut short while it was copied?"
+            ) from error
