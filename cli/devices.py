@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from edgenas.cli.options import json_option
-from edgenas.cli.output import print_json, print_table
+from edgenas.cli.output import print_json
 from edgenas.device_profiles import DeviceProfile, list_devices, load_device, runner_for
 from edgenas.errors import EdgenasError
 from edgenas.latency_models import known_of
@@ -72,20 +72,10 @@ def _list(as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    print_table(
-        "Devices",
-        ["name", "title", "configurations", "at hand", "predictor"],
-        [
-            [
-                r["name"],
-                r["title"],
-                ", ".join(r["configurations"]),
-                "yes" if r["available"] else "no",
-                r["predictor"],
-            ]
-            for r in rows
-        ],
-    )
+    for row in rows:
+        click.echo(f"{row['name']}: {row['title']}, {'at hand' if row['available'] else 'not attached'}")
+        click.echo(f"  configurations: {', '.join(row['configurations'])}")
+        click.echo(f"  predictor: {row['predictor']}")
 
 
 def _describe(profile: DeviceProfile) -> dict[str, Any]:

@@ -33,16 +33,22 @@ def format_ms(value: float | None) -> str:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout; the first column is left-aligned, the others right-aligned."""
+    """A table on stdout; columns of numbers are right-aligned."""
     from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
     for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i == 0 else "right", no_wrap=True)
+        table.add_column(column, justify=_justify(i, rows))
     for row in rows:
         table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _justify(column: int, rows: Sequence[Sequence[str]]) -> Any:
+    """Numbers stand at the right, words at the left."""
+    numeric = column > 0 and all(row[column][:1] in "-+.0123456789" for row in rows)
+    return "right" if numeric else "left"
 
 
 def metrics_table(title: str, columns: dict[str, dict[str, dict[str, float | None]]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,10 +116,8 @@ def _tell_what_is_known(
     from edgenas.latency_models import known_of
 
     known: str | None = None
-    try:
+    with contextlib.suppress(UsageError):
         known = known_of(profile.name, configuration)
-    except UsageError:
-        pass
     if as_json:
         print_json({
             "device": profile.name, "configuration": configuration, "available": False,

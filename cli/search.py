@@ -55,10 +55,7 @@ _RESUMABLE = {"resume", "trials", "as_json"}
     "--resume", type=click.Path(path_type=Path), help="Go on with this run; only --trials may be given too."
 )
 @json_option
-@click.pass_context
-def command(
-    ctx: click.Context, resume: Path | None, trials: int | None, as_json: bool, **options: Any
-) -> None:
+def command(resume: Path | None, trials: int | None, as_json: bool, **options: Any) -> None:
     """Find networks that are accurate and meet a latency target.
 
     Regularized evolution; every candidate is trained for a short proxy schedule. Ctrl-C or a kill loses nothing.
@@ -77,7 +74,7 @@ def command(
             _report_event(event, advance)
 
         if resume is not None:
-            _refuse_other_options(ctx)
+            _refuse_other_options(click.get_current_context())
             result = resume_search(resume, trials=trials, on_event=on_event)
         else:
             run_dir = options.pop("out") or new_run_folder()

@@ -52,13 +52,13 @@ def list_spaces(as_json: bool) -> None:
 def show(name: str, as_json: bool) -> None:
     """Show every decision of a space (preset or .toml file) with its choices."""
     space = load_space(name)
-    decisions = [
-        {"name": d.name, "choices": list(d.choices), "default": d.default} for d in space.decisions()
-    ]
     if as_json:
+        decisions = [
+            {"name": d.name, "choices": list(d.choices), "default": d.default} for d in space.decisions()
+        ]
         print_json({"name": space.name, "version": space.version, "hash": space.hash, "decisions": decisions})
         return
-    rows = [[str(d["name"]), ", ".join(map(str, d["choices"])), str(d["default"])] for d in decisions]  # type: ignore[call-overload]
+    rows = [[d.name, ", ".join(map(str, d.choices)), str(d.default)] for d in space.decisions()]
     print_table(f"{space.name}, version {space.version}", ["decision", "choices", "default"], rows)
 
 

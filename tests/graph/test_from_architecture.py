@@ -54,5 +54,5 @@ def test_fragments_hold_the_operators_of_the_graph_and_are_shared() -> None:
 
 
 def test_unknown_element_type() -> None:
-    with pytest.raises(UsageError, match="Unknown element type 'int9'. Did you mean 'int8'"):
+    with pytest.raises(UsageError, match=r"Unknown element type 'int9'\. Did you mean 'int8'"):
         graph_of(sample(0), "int9")

@@ -156,7 +156,7 @@ def test_upsample_bilinear() -> None:
 
 
 def test_upsample_refuses_other_interpolations() -> None:
-    with pytest.raises(ValueError, match="Expected 'nearest' or 'bilinear'. Received 'cubic'"):
+    with pytest.raises(ValueError, match=r"Expected 'nearest' or 'bilinear'\. Received 'cubic'"):
         L.Upsample2x("cubic")
 
 

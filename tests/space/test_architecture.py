@@ -49,7 +49,7 @@ def test_single_task_variant() -> None:
         ({"stem_width": 0}, "`stem_width` must be positive"),
         ({"activation": "swish"}, "`activation` must be one of"),
         ({"stages": (Stage(8, ()), Stage(8, (Block("ibn", 3, 1),)))}, "stage 1 needs"),
-        ({"stages": ARCH.stages[:1] + (Stage(8, (Block("ibn", 4, 1),)),)}, "stage 2 block 1 needs"),
+        ({"stages": (ARCH.stages[0], Stage(8, (Block("ibn", 4, 1),)))}, "stage 2 block 1 needs"),
         ({"heads": ()}, "at least one task"),
         ({"heads": (ARCH.heads[0], ARCH.heads[0])}, "one head"),
     ],
