@@ -43,9 +43,8 @@ def command(run: Path | None, trained: Path | None, as_json: bool, **options: An
       edgenas export --int8
       edgenas export runs/001 --name street --device host
     """
-    from edgenas.export.exporter import MIN_CALIBRATION_FRAMES
     from edgenas.workflow.data import DataRequest, OpenData
-    from edgenas.workflow.export import export_trained
+    from edgenas.workflow.export import MIN_CALIBRATION_FRAMES, export_trained
     from edgenas.workflow.train import load_trained
 
     folder = None if trained is not None else RunFolder(run or newest_run())

@@ -23,9 +23,8 @@ from edgenas.storage import write_bytes_atomic
 from edgenas.training.evaluate import Metrics, evaluate_outputs
 from edgenas.training.trainer import predictor_of
 
-__all__ = ["MIN_CALIBRATION_FRAMES", "ExportedFile", "ExportedNetwork", "export_network"]
+__all__ = ["ExportedFile", "ExportedNetwork", "export_network"]
 
-MIN_CALIBRATION_FRAMES = 100
 _COMPARED_FRAMES = 32
 
 

@@ -18,7 +18,10 @@ from edgenas.workflow.data import OpenData
 from edgenas.workflow.runs import RunFolder
 from edgenas.workflow.train import TrainedNetwork
 
-__all__ = ["ExportResult", "export_trained"]
+__all__ = ["MIN_CALIBRATION_FRAMES", "ExportResult", "export_trained"]
+
+MIN_CALIBRATION_FRAMES = 100
+"""Fewer frames see too little of the activations' ranges to set the int8 scales."""
 
 
 @dataclass(frozen=True)
