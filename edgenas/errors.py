@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
-__all__ = ["EdgenasError", "MissingDependencyError", "UsageError", "unknown_name"]
+__all__ = ["EdgenasError", "MissingDependencyError", "UsageError", "no_such_file", "unknown_name"]
 
 
 class EdgenasError(Exception):
@@ -48,3 +49,14 @@ def unknown_name(kind: str, got: str, known: Iterable[str], next_command: str = 
     hint = f"Did you mean {' or '.join(repr(n) for n in near)}?" if near else f"Known: {', '.join(names)}."
     tail = f"\nSee: {next_command}" if next_command else ""
     return UsageError(f"Unknown {kind} {got!r}. {hint}{tail}")
+
+
+def no_such_file(path: Path) -> UsageError:
+    """Builds the error for a file that does not exist, with the nearest names beside it."""
+    try:
+        beside = sorted(entry.name for entry in path.parent.iterdir())
+    except OSError:
+        beside = []
+    near = difflib.get_close_matches(path.name, beside, n=3)
+    hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+    return UsageError(f"No such file: {path}.{hint}")

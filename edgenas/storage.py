@@ -17,6 +17,7 @@ __all__ = [
     "atomic_path",
     "read_json",
     "read_jsonl",
+    "require_writable",
     "write_bytes_atomic",
     "write_json",
     "write_text_atomic",
@@ -49,6 +50,20 @@ def atomic_path(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def require_writable(folder: Path) -> None:
+    """Makes a folder and tries to write into it, so that hours of work do not end at a folder that nobody may write.
+
+    Raises:
+        EdgenasError: the folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"0")
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+
+
 def write_bytes_atomic(path: Path, data: bytes) -> None:
     """Writes `data` to `path` in one step."""
     with atomic_path(path) as temporary:
@@ -79,7 +94,7 @@ def read_json(path: Path, what: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(f"No {what} at {path}: the file does not exist.") from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read as the {what}: {error}.") from error
 
 
@@ -111,7 +126,7 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             value = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(value, dict):
             records.append(value)

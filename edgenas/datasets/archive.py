@@ -78,6 +78,8 @@ class ArchiveDataset(Dataset):
         position = np.arange(count)
         validates = position % VALIDATION_EVERY == 0
         self._index = position[validates if split == "validation" else ~validates]
+        if frames == len(self._index):
+            frames = None  # all there are, whether asked for or not: the same data, the same fingerprint
         if frames is not None and frames <= len(self._index):
             self._index = self._index[np.arange(frames) * len(self._index) // frames]
         elif frames is not None or not len(self._index):

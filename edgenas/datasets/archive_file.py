@@ -12,7 +12,7 @@ from typing import IO, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenas.errors import UsageError
+from edgenas.errors import UsageError, no_such_file
 
 __all__ = ["ArchiveFile"]
 
@@ -37,7 +37,7 @@ class ArchiveFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         if not path.is_file():
-            raise UsageError(f"No data archive at {path}: the file does not exist.")
+            raise no_such_file(path)
         self._members = self._guarded("central directory", lambda: self._list())
 
     @property

@@ -56,7 +56,7 @@ class SceneDataset(Dataset):
         self._last: tuple[int, Block | None] = (-1, None)
         length = frames or DEFAULT_FRAMES[split]
         size = f"{self._spec.height}x{self._spec.width}"
-        named = f"{world} v{VERSION} seed {_SEED} {size} frames {frames or DEFAULT_FRAMES}"
+        named = f"{world} v{VERSION} seed {_SEED} {size} frames {length}"
         info = DatasetInfo(
             name=world,
             height=self._spec.height,

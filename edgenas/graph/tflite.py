@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from edgenas.errors import UsageError
+from edgenas.errors import UsageError, no_such_file
 from edgenas.graph.opgraph import Operator, OpGraph, Tensor
 
 __all__ = ["parse_tflite", "read_tflite"]
@@ -32,7 +32,7 @@ def read_tflite(path: Path) -> OpGraph:
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise UsageError(f"No such file: {path}.") from error
+        raise no_such_file(path) from error
     except OSError as error:
         raise UsageError(f"Cannot read {path}: {error.strerror or error}.") from error
     return parse_tflite(data, str(path))
@@ -65,6 +65,9 @@ class _Reader:
         self._model = schema.Model.GetRootAs(data, 0)
         if self._model.SubgraphsLength() < 1:
             raise ValueError("no subgraph")
+        # Weights are not read, but a file that lacks some of them would not run.
+        for i in self._items(self._model.BuffersLength()):
+            self._require_present(i)
         self._graph = self._model.Subgraphs(0)
         self._names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
         self._tensors: dict[int, Tensor] = {}
@@ -94,6 +97,15 @@ class _Reader:
         if not 0 <= length <= min(_MAX_ITEMS, self._size):
             raise ValueError(f"a list claims {length} entries")
         return iter(range(length))
+
+    def _require_present(self, index: int) -> None:
+        """Refuses a buffer that ends behind the end of the file."""
+        buffer = self._model.Buffers(index)
+        field = buffer._tab.Offset(4)
+        end = buffer._tab.Vector(field) + buffer.DataLength() if field else 0
+        end = max(end, buffer.Offset() + buffer.Size() if buffer.Offset() > 1 else 0)
+        if end > self._size:
+            raise ValueError(f"buffer {index} ends at byte {end}")
 
     def _vector(self, values: Any) -> Any:
         return [] if isinstance(values, int) else values

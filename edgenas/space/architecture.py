@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from edgenas.errors import UsageError
+from edgenas.errors import UsageError, no_such_file
 
 __all__ = ["BLOCK_TYPES", "FORMAT_VERSION", "Architecture", "Block", "Head", "Stage"]
 
@@ -176,8 +176,8 @@ class Architecture:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as error:
-            raise UsageError(f"No such file: {path}.") from error
-        except (OSError, UnicodeDecodeError, ValueError) as error:
+            raise no_such_file(path) from error
+        except (OSError, ValueError, RecursionError) as error:
             raise UsageError(f"{path} cannot be read as JSON: {error}.") from error
         return cls.from_dict(data, source=str(path))
 

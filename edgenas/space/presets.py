@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from edgenas.errors import UsageError, unknown_name
+from edgenas.errors import UsageError, no_such_file, unknown_name
 from edgenas.space.architecture import BLOCK_TYPES
 from edgenas.space.space import Choices, SearchSpace, StageSpace, scaled_width
 
@@ -52,6 +52,8 @@ def load_space(name_or_path: str, tasks: Iterable[str] = DEFAULT_TASKS) -> Searc
     if name_or_path.endswith(".toml"):
         try:
             text = Path(name_or_path).read_text(encoding="utf-8")
+        except FileNotFoundError as error:
+            raise no_such_file(Path(name_or_path)) from error
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 f"Cannot read the search space {name_or_path}: {error}. See: {_COMMAND}"

@@ -9,16 +9,10 @@ import numpy as np
 from edgenas.datasets import Dataset
 from edgenas.tasks import get_task
 
-__all__ = ["Metrics", "evaluate_outputs", "targets_of"]
+__all__ = ["Metrics", "evaluate_outputs"]
 
 Metrics = dict[str, dict[str, float | None]]
 Predict = Callable[[np.ndarray], Mapping[str, np.ndarray]]
-
-
-def targets_of(dataset: Dataset, tasks: Sequence[str], indices: Sequence[int]) -> dict[str, np.ndarray]:
-    """Truth of the frames `indices`, stacked, per task."""
-    arrays = dataset.arrays(indices)
-    return {task: arrays[task] for task in tasks}
 
 
 def evaluate_outputs(
@@ -38,6 +32,7 @@ def evaluate_outputs(
     Raises:
         NonFiniteOutputError: the network gave NaN or infinity.
     """
+    dataset.stored_arrays()  # every frame is needed: without this procedural ones are rendered one by one, each time
     accumulators = {task: get_task(task).new_metrics(dataset.info) for task in tasks}
     for start in range(0, len(dataset), batch_size):
         arrays = dataset.arrays(range(start, min(start + batch_size, len(dataset))))

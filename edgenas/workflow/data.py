@@ -86,14 +86,13 @@ class OpenData:
         Raises:
             UsageError: they are gone, or are not the same any more.
         """
-        procedural = not str(stored["source"]).split("#")[0].endswith(".npz")
         request = DataRequest(
             source=str(stored["source"]),
             tasks=tuple(stored["tasks"]),
             height=int(stored["height"]),
             width=int(stored["width"]),
-            frames=int(stored["train_frames"]) if procedural else None,
-            validation_frames=int(stored["validation_frames"]) if procedural else None,
+            frames=int(stored["train_frames"]),
+            validation_frames=int(stored["validation_frames"]),
         )
         data = request.open()
         if data.train.info.fingerprint != stored["fingerprint"]:

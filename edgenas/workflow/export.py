@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgenas.device_profiles import Measurement, align_operators, load_device, runner_for
+from edgenas.device_profiles import DeviceProfile, Measurement, align_operators, load_device, runner_for
 from edgenas.errors import UsageError
 from edgenas.export.card import model_card
 from edgenas.graph import OpGraph, graph_of
 from edgenas.latency_models import LatencyEstimate, find_predictor
 from edgenas.runtime import start_tensorflow
+from edgenas.search.config import read_config
 from edgenas.search.result import store_measurement
 from edgenas.storage import read_json, write_json
 from edgenas.workflow.data import OpenData
@@ -52,10 +54,30 @@ def export_trained(
 ) -> ExportResult:
     """Exports, verifies, predicts, measures and writes the card.
 
+    Where the run was searched on the same configuration of the same device, its own predictor is used, and the
+    measurement goes into its recommendation too.
+
     Raises:
         UsageError: model and data do not belong together.
         EdgenasError: conversion or verification failed; nothing stands under a final name then.
     """
+    if Path(name).name != name:
+        raise UsageError(f"Invalid value for --name. Expected a plain file name. Received {name!r}.")
+    dtype = "int8" if int8 else "float32"
+    runner = estimate = measurement = None
+    searched_here = False
+    if device is not None:
+        profile = load_device(device)
+        searched = read_config(run.root) if run is not None else {}
+        configuration = configuration or _configuration(profile, dtype, searched)
+        searched_here = (searched.get("device"), searched.get("configuration")) == (
+            profile.name,
+            configuration,
+        )
+        if predictor_dir is None and run is not None and searched_here:
+            predictor_dir = run.predictor
+        runner = runner_for(profile, configuration)
+        estimate = _estimate(trained, profile.name, configuration, predictor_dir, dtype)
     start_tensorflow()
     import keras
 
@@ -71,17 +93,8 @@ def export_trained(
         model, trained.architecture, data.train, data.validation, out_dir, name,
         int8=int8, calibration_frames=calibration_frames,
     )  # fmt: skip
-    dtype = "int8" if int8 else "float32"
-    estimate = measurement = None
-    if device is not None:
-        profile = load_device(device)
-        configuration = configuration or next(
-            (c.name for c in profile.configurations if c.dtype == dtype and c.threads == 1), None
-        )
-        estimate = _estimate(trained, profile.name, configuration, predictor_dir, dtype)
-        runner = runner_for(profile, configuration)
-        if runner.probe().available:
-            measurement = next(iter(runner.measure([exported.files[dtype].path], operators=True)))
+    if runner is not None and runner.probe().available:
+        measurement = next(iter(runner.measure([exported.files[dtype].path], operators=True)))
     graph = graph_of(trained.architecture, dtype)
     operator_ms = _operator_ms(measurement, graph)
     card = model_card(
@@ -90,20 +103,30 @@ def export_trained(
     )  # fmt: skip
     card_path = out_dir / f"{name}.json"
     write_json(card_path, card)
-    if run is not None and measurement is not None and measurement.ok and int8 and run.best.exists():
+    if run is not None and searched_here and measurement is not None and measurement.ok and run.best.exists():
         best = read_json(run.best, "recommendation")
         if best.get("hash") == trained.architecture.hash:
             store_measurement(run.root, measurement.latency_ms)
     return ExportResult(card_path, card)
 
 
+def _configuration(profile: DeviceProfile, dtype: str, searched: Mapping[str, Any]) -> str:
+    """That of the run where it fits the file; else the device's single-threaded one of this element type."""
+    fitting = {c.name: c for c in profile.configurations if c.dtype == dtype}
+    if searched.get("device") == profile.name and searched["configuration"] in fitting:
+        return str(searched["configuration"])
+    return next((name for name, c in fitting.items() if c.threads == 1), profile.default_configuration)
+
+
 def _estimate(
     trained: TrainedNetwork, device: str, configuration: str | None, folder: Path | None, dtype: str
 ) -> LatencyEstimate | None:
-    """The prediction, or None where there is no predictor: an export does not need one."""
+    """The prediction, or None where there is no predictor: an export does not need one, unless it was named."""
     try:
         predictor = find_predictor(device, predictor_dir=folder, configuration=configuration)
     except UsageError:
+        if folder is not None:
+            raise
         return None
     return predictor.predict(graph_of(trained.architecture, dtype))
 

@@ -85,7 +85,6 @@ def start_search(
     dtype, predictor = "int8", None
     if request.device is not None:
         predictor, dtype = _predictor_for(request.device, request.configuration, request.predictor_dir)
-        _keep_predictor(predictor, request, run)
     shape = (data.train.info.height, data.train.info.width)
     channels = data.train.info.head_channels
     target_ms = request.target_ms
@@ -97,7 +96,7 @@ def start_search(
         trials=request.trials,
         seed=request.seed,
         population=request.population,
-        tournament=min(request.tournament, request.population),
+        tournament=request.tournament,
         reward=request.reward,
         target_ms=target_ms,
         risk=request.risk,
@@ -111,6 +110,8 @@ def start_search(
         predictor=None if predictor is None else predictor.name,
         command=request.command,
     )
+    if predictor is not None:
+        _keep_predictor(predictor, request, run)
     return _run(config, space, data, predictor, dtype, run, resume=False, on_event=on_event)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from edgenas.errors import EdgenasError, UsageError
 from edgenas.runtime import start_tensorflow
 from edgenas.space import Architecture
-from edgenas.storage import atomic_path, read_json, write_json, write_text_atomic
+from edgenas.storage import atomic_path, read_json, require_writable, write_json, write_text_atomic
 from edgenas.training.config import TrainingConfig
 from edgenas.workflow.data import OpenData
 
@@ -110,8 +109,12 @@ def train_network(
         "config": config.to_dict(),
         "data": data.train.info.fingerprint,
     }
+    require_writable(folder)
+    checkpoint = folder / "checkpoint.npz"
     if restart:
-        shutil.rmtree(folder, ignore_errors=True)
+        # Only what a training writes: --out may name a folder that holds other things too.
+        for name in ("metrics.json", checkpoint.name, "model.keras", "history.csv"):
+            (folder / name).unlink(missing_ok=True)
     if (folder / "metrics.json").exists():
         stored = load_trained(folder)
         if read_json(folder / "metrics.json", "training result")["identity"] == identity:
@@ -122,7 +125,6 @@ def train_network(
     start_tensorflow()
     from edgenas.training.trainer import Trainer
 
-    checkpoint = folder / "checkpoint.npz"
     outcome = Trainer(data.train, data.validation).train(
         architecture, config, checkpoint=checkpoint, on_step=on_step
     )

@@ -131,7 +131,9 @@ def test_scaled_width(base: int, multiplier: float, width: int) -> None:
 )
 def test_errors_name_the_decision(change: tuple[str, int], message: str) -> None:
     space = load_space("demo")
-    decisions = {**space.default(), change[0]: change[1]}
+    shallow = {"stage1.depth": 1}
+    decisions = {k: v for k, v in space.default().items() if not k.startswith("stage1.block2.")} | shallow
+    decisions[change[0]] = change[1]
     with pytest.raises(UsageError, match=message):
         space.validate(decisions)
 

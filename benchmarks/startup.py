@@ -1,0 +1,75 @@
+"""Start-up time of the commands that must not import TensorFlow, beside that of a bare Python.
+
+    python benchmarks/startup.py [--json]
+
+Needs a predictor of the host (`edgenas profile --device host`) for `predict`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+EDGENAS = str(Path(sys.executable).parent / "edgenas")
+
+
+def seconds(command: list[str], repeats: int) -> float:
+    """Median wall time of the whole process."""
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def main() -> None:
+    """Times each command and prints the medians and their ratio to a bare Python."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([EDGENAS, "space", "sample", "--out", folder], check=True, stderr=subprocess.DEVNULL)
+        architecture = next(Path(folder).glob("*.json"))
+        tflite = _export(architecture)
+        commands = {
+            "python -c pass": [sys.executable, "-c", "pass"],
+            "python -c 'import numpy'": [sys.executable, "-c", "import numpy"],
+            "edgenas --help": [EDGENAS, "--help"],
+            "edgenas predict FILE.json": [EDGENAS, "predict", str(architecture)],
+            "edgenas predict FILE.tflite": [EDGENAS, "predict", str(tflite)],
+        }
+        medians = {name: seconds(command, options.repeats) for name, command in commands.items()}
+    bare = medians["python -c pass"]
+    for name, value in medians.items():
+        print(f"{name:30s} {value:6.3f} s  {value / bare:5.1f} x python", file=sys.stderr)
+    if options.json:
+        print(json.dumps({"seconds": medians}))
+
+
+def _export(architecture: Path) -> Path:
+    from edgenas.runtime import start_tensorflow
+
+    start_tensorflow()
+    from edgenas.export.convert import to_tflite
+    from edgenas.networks import build_model
+    from edgenas.space import Architecture
+
+    arch = Architecture.load(architecture)
+    image = np.zeros((1, arch.input_height, arch.input_width, 3), np.float32)
+    path = architecture.with_suffix(".tflite")
+    path.write_bytes(to_tflite(build_model(arch), dtype="int8", representative=[image]))
+    return path
+
+
+if __name__ == "__main__":
+    main()
