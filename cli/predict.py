@@ -9,10 +9,10 @@ from typing import Any
 import click
 
 from edgenas.cli.options import json_option, predictor_option
-from edgenas.cli.output import format_ms, print_json
+from edgenas.cli.output import format_ms, print_json, say
 from edgenas.device_profiles import load_device
 from edgenas.graph import OpGraph, graph_of, read_tflite
-from edgenas.latency_models import LatencyEstimate, find_predictor
+from edgenas.latency_models import LatencyEstimate, find_predictor, machine_warning
 from edgenas.space import Architecture
 
 __all__ = ["command"]
@@ -43,6 +43,9 @@ def command(
     profile = load_device(device)
     chosen = profile.configuration(configuration)
     model = find_predictor(profile.name, predictor_dir=predictor, configuration=chosen.name)
+    warning = machine_warning(profile.name, predictor, chosen.name)
+    if warning:
+        say(warning)
     results = [(file, model.predict(_graph(file, chosen.dtype))) for file in files]
     if as_json:
         print_json([{"file": str(file), **estimate.to_dict()} for file, estimate in results])

@@ -86,8 +86,6 @@ def command(resume: Path | None, trials: int | None, as_json: bool, **options: A
 
 
 def _request(trials: int, **options: Any) -> Any:
-    from edgenas.training.config import default_loss_weights, load_training_preset
-    from edgenas.training.loss_weights import load_loss_weights
     from edgenas.workflow.data import DataRequest
     from edgenas.workflow.search import SearchRequest
 
@@ -99,12 +97,9 @@ def _request(trials: int, **options: Any) -> Any:
         frames=options["frames"],
         validation_frames=options["validation_frames"],
     )
-    changes = {k: options[k] for k in ("iterations", "batch_size", "learning_rate") if options[k] is not None}
-    weights = options["loss_weights"]
-    if weights is None:
-        info = data.open().train.info
-        weights = default_loss_weights(info.tasks, info.depth_unit)
-    proxy = load_training_preset("proxy", loss_weights=load_loss_weights(weights), **changes)
+    schedule = {
+        k: options[k] for k in ("iterations", "batch_size", "learning_rate") if options[k] is not None
+    }
     population = options["population"] or max(4, min(50, trials // 4))
     device = None if options["device"].lower() == "none" else options["device"]
     return SearchRequest(
@@ -120,7 +115,8 @@ def _request(trials: int, **options: Any) -> Any:
         population=population,
         tournament=options["tournament"] or min(population, max(2, population // 5)),
         seed=options["seed"],
-        proxy=proxy,
+        loss_weights=options["loss_weights"],
+        schedule=schedule,
         command=("edgenas", *sys.argv[1:]),
     )
 

@@ -2,7 +2,13 @@
 
 from edgenas.latency_models.estimate import LatencyEstimate
 from edgenas.latency_models.predictor import LatencyPredictor
-from edgenas.latency_models.registry import find_predictor, find_predictor_folder, known_of, user_predictors
+from edgenas.latency_models.registry import (
+    find_predictor,
+    find_predictor_folder,
+    known_of,
+    machine_warning,
+    user_predictors,
+)
 
 __all__ = [
     "LatencyEstimate",
@@ -10,5 +16,6 @@ __all__ = [
     "find_predictor",
     "find_predictor_folder",
     "known_of",
+    "machine_warning",
     "user_predictors",
 ]

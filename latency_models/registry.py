@@ -10,7 +10,7 @@ from edgenas.errors import UsageError
 from edgenas.latency_models.predictor import LatencyPredictor
 from edgenas.latency_models.predictor_file import PREDICTOR_FILE, read_card, read_predictor
 
-__all__ = ["find_predictor", "find_predictor_folder", "known_of", "user_predictors"]
+__all__ = ["find_predictor", "find_predictor_folder", "known_of", "machine_warning", "user_predictors"]
 
 _HOST = "host"
 
@@ -69,6 +69,22 @@ def known_of(device: str, configuration: str | None = None) -> str:
     """
     folder = find_predictor_folder(device, configuration=configuration)
     return read_predictor(folder).summary(read_card(folder))
+
+
+def machine_warning(device: str, predictor_dir: Path | None = None, configuration: str | None = None) -> str:
+    """Warns where the host's predictor was measured on another CPU than this one; empty where all is well."""
+    if device != _HOST:
+        return ""
+    from edgenas.device_profiles.host_facts import cpu_model
+
+    measured_on = read_card(find_predictor_folder(device, predictor_dir, configuration)).get("machine")
+    here = cpu_model()
+    if not isinstance(measured_on, str) or not measured_on or measured_on == here:
+        return ""
+    return (
+        f"Warning: this predictor was measured on {measured_on}; this machine is {here}. "
+        "Its numbers are about that one. Measure here: edgenas profile --device host"
+    )
 
 
 def _shipped() -> Path:

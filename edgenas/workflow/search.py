@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,8 @@ from edgenas.search import (
 )
 from edgenas.space import Architecture, SearchSpace, load_space
 from edgenas.storage import write_bytes_atomic
-from edgenas.training.config import TrainingConfig
+from edgenas.training.config import TrainingConfig, default_loss_weights, load_training_preset
+from edgenas.training.loss_weights import load_loss_weights
 from edgenas.workflow.data import DataRequest, OpenData
 from edgenas.workflow.runs import RunFolder
 
@@ -48,7 +49,8 @@ class SearchRequest:
         population: population of regularized evolution.
         tournament: its tournament size.
         seed: seed of evolution and training.
-        proxy: training of every candidate.
+        loss_weights: preset of Table 8; None takes the one that fits the data.
+        schedule: what differs from the preset `proxy` in the training of every candidate.
         command: argument vector, for the record.
     """
 
@@ -64,7 +66,8 @@ class SearchRequest:
     population: int = 50
     tournament: int = 10
     seed: int = 0
-    proxy: TrainingConfig = field(default_factory=TrainingConfig)
+    loss_weights: str | None = None
+    schedule: Mapping[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = ()
 
 
@@ -103,7 +106,7 @@ def start_search(
         input_shape=shape,
         head_channels=channels,
         data=data.describe(),
-        proxy=request.proxy.to_dict(),
+        proxy=_proxy(request, data).to_dict(),
         space_source=request.space,
         device=None if predictor is None else predictor.device,
         configuration=None if predictor is None else predictor.configuration,
@@ -151,6 +154,12 @@ def resume_search(
         command=tuple(stored["command"]),
     )
     return _run(config, space, data, predictor, dtype, run, resume=True, on_event=on_event)
+
+
+def _proxy(request: SearchRequest, data: OpenData) -> TrainingConfig:
+    info = data.train.info
+    weights = request.loss_weights or default_loss_weights(info.tasks, info.depth_unit)
+    return load_training_preset("proxy", loss_weights=load_loss_weights(weights), **request.schedule)
 
 
 def _predictor_for(

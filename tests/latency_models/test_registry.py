@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from edgenas.device_profiles.host_facts import cpu_model
 from edgenas.errors import UsageError
 from edgenas.latency_models.fit import Fit
-from edgenas.latency_models.registry import find_predictor, user_predictors
+from edgenas.latency_models.registry import find_predictor, machine_warning, user_predictors
 
 
 def test_user_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -45,3 +46,11 @@ def test_order_and_configurations(fitted: Fit, tmp_path: Path) -> None:
         find_predictor("host", configuration="float32-1t")
     replace(fitted.predictor, name="given").save(tmp_path)
     assert find_predictor("host", tmp_path).name == "given"
+
+
+def test_a_predictor_from_another_machine_is_pointed_out(fitted: Fit) -> None:
+    folder = Path(os.environ["EDGENAS_HOME"]) / "predictors" / "host" / "int8-1t"
+    fitted.predictor.save(folder, {**fitted.card, "machine": cpu_model()})
+    assert machine_warning("host") == ""
+    fitted.predictor.save(folder, {**fitted.card, "machine": "Cray-1, 1 core"})
+    assert "measured on Cray-1, 1 core; this machine is" in machine_warning("host")
