@@ -1,6 +1,6 @@
 """Do both graph readers agree, and are int8 files free of float tensors, for many random architectures?
 
-    python benchmarks/graph_equality.py [--count 200] [--height 96 --width 128] [--json]
+python benchmarks/graph_equality.py [--count 200] [--height 96 --width 128] [--json]
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ SUBSETS = (("depth", "normals", "segmentation"), ("depth", "segmentation"), ("se
 
 def main() -> None:
     """Builds, converts, reads and compares."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--height", type=int, default=96)
     parser.add_argument("--width", type=int, default=128)
@@ -51,7 +53,9 @@ def main() -> None:
                     layer.weight.assign(rng.uniform(0.2, 1.5, layer.weight.shape))
             image = rng.uniform(-1, 1, (1, *shape, 3)).astype(np.float32)
             for dtype in ("float32", "int8"):
-                path.write_bytes(to_tflite(model, dtype=dtype, representative=[image] if dtype == "int8" else None))
+                path.write_bytes(
+                    to_tflite(model, dtype=dtype, representative=[image] if dtype == "int8" else None)
+                )
                 if graph_of(arch, dtype).operators != read_tflite(path).operators:
                     disagree.append([seed, dtype])
             if LitertModel(path).float_tensors():
@@ -61,7 +65,11 @@ def main() -> None:
                 print(f"{seed + 1}/{options.count}: {len(disagree)} disagree, {len(with_float)} with float tensors",
                       file=sys.stderr)  # fmt: skip
     if options.json:
-        print(json.dumps({"architectures": options.count, "disagree": disagree, "int8_with_float_tensors": with_float}))
+        print(
+            json.dumps(
+                {"architectures": options.count, "disagree": disagree, "int8_with_float_tensors": with_float}
+            )
+        )
 
 
 if __name__ == "__main__":

@@ -33,7 +33,9 @@ def seconds(command: list[str], repeats: int) -> float:
 
 def main() -> None:
     """Times each command and prints the medians and their ratio to a bare Python."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()

@@ -22,7 +22,9 @@ from edgenas.space import load_space
 
 def main() -> None:
     """Trains and prints the shares."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--trials", type=int, default=3)
     parser.add_argument("--iterations", type=int, default=240)
     parser.add_argument("--keras-optimizer", action="store_true")

@@ -22,7 +22,9 @@ SHOWN = ("miou", "pixel_accuracy", "abs_error", "rel_error", "mean_angle_deg")
 
 def main() -> None:
     """Computes and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data")
     parser.add_argument("--card", type=Path)
     options = parser.parse_args()
@@ -52,7 +54,10 @@ def main() -> None:
         for metric in metrics:
             if metric in SHOWN:
                 cells = [c[task][metric] for c in columns.values()]
-                print(f"{task:13s} {metric:16s} " + " ".join(f"{name} {cell:.4f}  " for name, cell in zip(columns, cells, strict=True)))
+                print(
+                    f"{task:13s} {metric:16s} "
+                    + " ".join(f"{name} {cell:.4f}  " for name, cell in zip(columns, cells, strict=True))
+                )
 
 
 if __name__ == "__main__":

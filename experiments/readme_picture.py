@@ -1,6 +1,6 @@
 """Makes docs/demo.png, the picture in the README, from an exported run.
 
-    python experiments/readme_picture.py runs/demo
+python experiments/readme_picture.py runs/demo
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ SCALE, MARGIN, LABEL = 2, 4, 16
 
 def main() -> None:
     """Lays out image, truth and int8 prediction of four validation frames."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", type=Path)
     parser.add_argument("--out", type=Path, default=Path("docs/demo.png"))
     options = parser.parse_args()

@@ -83,7 +83,7 @@ def test_fingerprint_depends_on_what_the_frames_depend_on(tmp_path: Path) -> Non
         ("rooms", "train", {"height": 0}, r"Invalid value for height\. Expected 8 to 4096; got 0"),
         ("rooms", "train", {"width": 10**9}, r"Invalid value for width"),
         ("rooms", "train", {"frames": 0}, r"Invalid value for frames\. Expected at least 1; got 0"),
-        ("data/none.npz", "train", {}, r"No data archive at data/none\.npz"),
+        ("data/none.npz", "train", {}, r"No such file: data/none\.npz"),
     ],
 )
 def test_wrong_requests(source: str, split: str, options: dict[str, object], message: str) -> None:
