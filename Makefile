@@ -36,7 +36,7 @@ demo: setup
 	@echo "Open $(DEMO)/report.html. To use this machine's predictor elsewhere: export EDGENAS_HOME=$(EDGENAS_HOME)"
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .

@@ -7,8 +7,16 @@ from typing import Any
 
 import click
 
-from edgenas.cli.options import data_options, json_option, parse_tasks, predictor_option, run_argument
+from edgenas.cli.options import (
+    data_options,
+    json_option,
+    parse_tasks,
+    predictor_option,
+    refuse_data_options,
+    run_argument,
+)
 from edgenas.cli.output import format_ms, metrics_table, print_json, print_table, say
+from edgenas.errors import UsageError
 from edgenas.workflow.runs import RunFolder, newest_run
 
 __all__ = ["command"]
@@ -43,20 +51,23 @@ def command(run: Path | None, trained: Path | None, as_json: bool, **options: An
       edgenas export --int8
       edgenas export runs/001 --name street --device host
     """
+    from edgenas.search.config import read_config
     from edgenas.workflow.data import DataRequest, OpenData
     from edgenas.workflow.export import MIN_CALIBRATION_FRAMES, export_trained
     from edgenas.workflow.train import load_trained
 
-    folder = None if trained is not None else RunFolder(run or newest_run())
-    network = load_trained(trained if trained is not None else RunFolder(run or newest_run()).train)
-    if folder is not None:
-        from edgenas.search.config import read_config
-
+    folder = None
+    if trained is None:
+        refuse_data_options("--trained FOLDER")
+        folder = RunFolder(run or newest_run())
         stored = read_config(folder.root)
+        network = load_trained(folder.train)
         data = OpenData.reopen(stored["data"])
-        predictor = options["predictor"] or (folder.predictor if folder.predictor.is_dir() else None)
         out = options["out"] or folder.export
     else:
+        if run is not None:
+            raise UsageError(f"Give either a run or --trained. Received {run} and --trained {trained}.")
+        network = load_trained(trained)
         arch = network.architecture
         tasks = parse_tasks(options["tasks"]) or arch.tasks
         data = DataRequest(
@@ -67,7 +78,7 @@ def command(run: Path | None, trained: Path | None, as_json: bool, **options: An
             options["frames"],
             options["validation_frames"],
         ).open()
-        predictor, out = options["predictor"], options["out"] or network.folder
+        out = options["out"] or network.folder
     if options["int8"] and min(options["calibration_frames"], len(data.train)) < MIN_CALIBRATION_FRAMES:
         say(
             f"Warning: fewer than {MIN_CALIBRATION_FRAMES} calibration frames make the int8 scales unreliable."
@@ -81,7 +92,7 @@ def command(run: Path | None, trained: Path | None, as_json: bool, **options: An
         int8=options["int8"],
         device=device,
         configuration=options["configuration"],
-        predictor_dir=predictor,
+        predictor_dir=options["predictor"],
         calibration_frames=options["calibration_frames"],
         run=folder,
     )
@@ -103,12 +114,13 @@ def _show(card: dict[str, Any], out: Path) -> None:
         ])  # fmt: skip
     print_table("Difference from Keras", ["head", "float32 max", "int8 max", "int8 SQNR dB"], rows)
     latency = card["latency"]
-    interval = latency["predicted_interval_ms"]
-    band = f" [{interval[0]:.3g}, {interval[1]:.3g}]" if interval else ""
-    click.echo(
-        f"{latency['file']} on {latency['device']}: predicted {format_ms(latency['predicted_ms'])}{band}, "
-        f"measured {format_ms(latency['measured_ms'])}"
-    )
+    if latency["device"] is not None:
+        interval = latency["predicted_interval_ms"]
+        band = f" [{interval[0]:.3g}, {interval[1]:.3g}]" if interval else ""
+        click.echo(
+            f"{latency['file']} on {latency['device']}: predicted {format_ms(latency['predicted_ms'])}{band}, "
+            f"measured {format_ms(latency['measured_ms'])}"
+        )
     for kind, file in card["files"].items():
         click.echo(f"{kind}: {out / file['path']} ({file['bytes']} bytes)")
     click.echo(f"Model card: {out / (card['name'] + '.json')}")

@@ -6,6 +6,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -55,6 +56,15 @@ class _LazyGroup(click.Group):
             raise click.UsageError(f"No such command '{args[0]}'.{hint} See: edgenas --help")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; click itself would end with code 1 when the reader of stdout has gone."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # `edgenas devices | head`: that is no error of ours.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            return 0
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Lists the commands without importing them."""
         with formatter.section("Commands"):
@@ -98,10 +108,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         _complain(f"Error: {error}")
         sys.exit(error.exit_code)
-    except BrokenPipeError:
-        # The reader has gone (`edgenas devices | head`): that is no error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(0)
     except MemoryError:
         _complain("Error: out of memory. Use a smaller --batch-size or fewer frames.")
         sys.exit(1)

@@ -10,10 +10,18 @@ import click
 
 from edgenas.errors import UsageError, unknown_name
 
-__all__ = ["data_options", "json_option", "parse_tasks", "predictor_option", "run_argument"]
+__all__ = [
+    "data_options",
+    "json_option",
+    "parse_tasks",
+    "predictor_option",
+    "refuse_data_options",
+    "run_argument",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _TASKS = ("depth", "normals", "segmentation")
+_DATA = ("data", "tasks", "height", "width", "frames", "validation_frames")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value on stdout.")
 predictor_option = click.option(
@@ -40,6 +48,21 @@ def data_options(function: F) -> F:
     for decorator in reversed(decorators):
         function = decorator(function)
     return function
+
+
+def refuse_data_options(instead: str) -> None:
+    """For commands on a run, which has its data in its configuration: options that would do nothing are refused.
+
+    Raises:
+        UsageError: one was given.
+    """
+    ctx = click.get_current_context()
+    given = [
+        name for name in _DATA if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    ]
+    if given:
+        flags = ", ".join("--" + name.replace("_", "-") for name in given)
+        raise UsageError(f"A run brings its own data. Received {flags}. Leave them out, or give {instead}.")
 
 
 def parse_tasks(text: str | None) -> tuple[str, ...] | None:

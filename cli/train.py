@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenas.cli.options import data_options, json_option, parse_tasks, run_argument
+from edgenas.cli.options import data_options, json_option, parse_tasks, refuse_data_options, run_argument
 from edgenas.cli.output import metrics_table, print_json, progress, say
 from edgenas.errors import UsageError
 from edgenas.workflow.runs import RunFolder, newest_run
@@ -53,6 +53,10 @@ def command(run: Path | None, architecture: Path | None, as_json: bool, **option
     """
     from edgenas.workflow.train import train_network
 
+    if architecture is not None and run is not None:
+        raise UsageError(
+            f"Give either a run or --architecture. Received {run} and --architecture {architecture}."
+        )
     network, data, config, folder = (
         _from_file(architecture, options) if architecture is not None else _from_run(run, options)
     )
@@ -72,7 +76,8 @@ def command(run: Path | None, architecture: Path | None, as_json: bool, **option
         return
     metrics_table(f"Validation, {config.iterations} iterations", {"trained": trained.metrics})
     click.echo(f"Model: {trained.model_path}")
-    click.echo(f"Next: edgenas export --int8 {run or ''}".rstrip())
+    source = f"--trained {folder}" if architecture is not None or options["out"] is not None else run or ""
+    click.echo(f"Next: edgenas export --int8 {source}".rstrip())
 
 
 def _from_run(
@@ -83,6 +88,7 @@ def _from_run(
     from edgenas.workflow.data import OpenData
     from edgenas.workflow.train import architecture_of_run
 
+    refuse_data_options("--architecture FILE")
     folder = RunFolder(run or newest_run())
     stored = read_config(folder.root)
     network = architecture_of_run(folder.best, allow_infeasible=options["allow_infeasible"])

@@ -58,3 +58,29 @@ def tiny_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
         index0=np.arange(frames, dtype=np.int16),
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def host_predictor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a small predictor for the host, fitted to a made-up device; its times are no real ones."""
+    from edgenas.graph import graph_of
+    from edgenas.latency_models.design_matrix import Row
+    from edgenas.latency_models.fit import fit
+    from edgenas.space import load_space
+
+    space = load_space("demo")
+    rng = np.random.default_rng(0)
+    heads = {"depth": 1, "normals": 3, "segmentation": 13}
+    drawn = [space.default(), *(space.sample(rng) for _ in range(23))]
+    rows = []
+    for number, decisions in enumerate(drawn):
+        shape = ((32, 64), (64, 96))[number % 2]
+        architecture = space.architecture(decisions, input_shape=shape, head_channels=heads)
+        graph = graph_of(architecture, "int8")
+        times = tuple(1e-3 + 1e-7 * operator.macs for operator in graph.operators)
+        noisy = (sum(times) + 0.02) * float(np.exp(rng.normal(0, 0.01)))
+        rows.append(Row(f"network-{number}", architecture.hash, graph, noisy, times, disagreement=0.0))
+    fitted = fit(rows, device="host", configuration="int8-1t", dtype="int8")
+    folder = tmp_path_factory.mktemp("predictor")
+    fitted.predictor.save(folder, fitted.card)
+    return folder

@@ -29,6 +29,7 @@ def collect(
     deadline: float,
     seed: int,
     progress: Progress,
+    least: int = 1,
 ) -> None:
     """Fills the table.
 
@@ -44,9 +45,10 @@ def collect(
         paths: model name to file.
         table: what it holds is not measured again.
         protocol: how often and how long.
-        deadline: `time.monotonic()` after which no further batch begins, except to finish nothing at all.
+        deadline: `time.monotonic()` after which no further model is measured, but for the first `least`.
         seed: orders the models within a round.
         progress: called with a text, the number of the measured models of the round and their total.
+        least: so many models are measured once whatever the time: fewer would make no predictor.
     """
     once = replace(protocol, processes=1, max_processes=1)
     for number in range(max(protocol.processes, protocol.max_processes)):
@@ -66,7 +68,8 @@ def collect(
         for position, (model, measurement) in enumerate(zip(due, measurements, strict=False), start=1):
             table.add(model, number, measurement)
             progress(f"{title}, round {number + 1}", total - len(due) + position, total)
-            if time.monotonic() >= deadline and position < len(due):
+            enough = number > 0 or total - len(due) + position >= least
+            if time.monotonic() >= deadline and position < len(due) and enough:
                 return
         if time.monotonic() >= deadline:
             return

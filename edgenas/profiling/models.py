@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 
 from edgenas.graph import Operator
 from edgenas.profiling.plan import PlannedModel
+from edgenas.runtime import start_tensorflow
 from edgenas.storage import write_bytes_atomic
 
 __all__ = ["export_models", "model_path"]
@@ -41,17 +41,11 @@ def export_models(models: tuple[PlannedModel, ...], folder: Path) -> Iterator[tu
 
 
 def _convert(model: PlannedModel) -> bytes:
-    from edgenas.errors import MissingDependencyError
+    start_tensorflow()
+    import keras
 
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        import keras
+    from edgenas.export.convert import to_tflite
 
-        from edgenas.export.convert import to_tflite
-    except ImportError as error:
-        raise MissingDependencyError(
-            "tensorflow-cpu", "train", "Exporting the networks of a profile"
-        ) from error
     network = _keras_model(model)
     images = None
     if model.dtype == "int8":

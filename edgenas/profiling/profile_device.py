@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -145,6 +145,7 @@ def profile_device(
         protocol,
         deadline=began + budget_seconds - _FIT_SECONDS,
         seed=seed,
+        least=_enough(models),
         progress=lambda text, done, total: tell(ProfileEvent("measure", text, done, total)),
     )
     tell(ProfileEvent("fit", "fitting", 0, 1))
@@ -211,6 +212,17 @@ def _check_folder(out_dir: Path, identity: dict[str, Any]) -> None:
         )
 
 
+def _enough(models: Sequence[PlannedModel]) -> int:
+    """How many of the models, from the first, hold as many different networks as a predictor needs."""
+    networks: set[str] = set()
+    for count, model in enumerate(models, start=1):
+        if model.kind == NETWORK:
+            networks.add(model.architecture.hash)
+        if len(networks) >= _FEWEST_NETWORKS:
+            return count
+    return len(models)
+
+
 def _export(
     plan: tuple[PlannedModel, ...], folder: Path, deadline: float, tell: Callable[[ProfileEvent], None]
 ) -> dict[str, Path]:
@@ -219,8 +231,7 @@ def _export(
     for model, path in export_models(plan, folder):
         paths[model.name] = path
         tell(ProfileEvent("export", "exporting", len(paths), len(plan)))
-        enough = len({n.split("-")[1] for n in paths if n.startswith(NETWORK)}) >= _FEWEST_NETWORKS
-        if enough and time.monotonic() >= deadline:
+        if len(paths) >= _enough(plan) and time.monotonic() >= deadline:
             break
     return paths
 

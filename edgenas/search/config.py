@@ -31,6 +31,12 @@ STUDY_FILE = "study.db"
 FORMAT = "edgenas.run"
 FORMAT_VERSION = 1
 
+# What the commands read of config.json.
+_NEEDED = (
+    "space", "data", "device", "configuration", "target_ms", "reward", "risk", "metric_weights", "seed", "trials",
+    "population", "tournament", "input_shape", "proxy", "command",
+)  # fmt: skip
+
 # May differ between the sessions of one run: none of them changes what a trial number means.
 _FREE = ("edgenas_version", "trials", "command", "space.source")
 
@@ -154,6 +160,9 @@ def read_config(run_dir: Path) -> dict[str, Any]:
         raise UsageError(
             f"{path} has format version {data.get('version')!r}; this edgenas reads version {FORMAT_VERSION}."
         )
+    missing = [key for key in _NEEDED if key not in data]
+    if missing:
+        raise UsageError(f"{path} is damaged: it lacks {', '.join(missing)}. Restore it, or start a new run.")
     return data
 
 

@@ -86,18 +86,21 @@ class OpenData:
         Raises:
             UsageError: they are gone, or are not the same any more.
         """
-        request = DataRequest(
-            source=str(stored["source"]),
-            tasks=tuple(stored["tasks"]),
-            height=int(stored["height"]),
-            width=int(stored["width"]),
-            frames=int(stored["train_frames"]),
-            validation_frames=int(stored["validation_frames"]),
-        )
+        try:
+            request = DataRequest(
+                source=str(stored["source"]),
+                tasks=tuple(stored["tasks"]),
+                height=int(stored["height"]),
+                width=int(stored["width"]),
+                frames=int(stored["train_frames"]),
+                validation_frames=int(stored["validation_frames"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"The run's description of its data is damaged: {error!r}.") from error
         data = request.open()
-        if data.train.info.fingerprint != stored["fingerprint"]:
+        if data.train.info.fingerprint != stored.get("fingerprint"):
             raise UsageError(
                 f"The data {request.source} are not those of the run: fingerprint {data.train.info.fingerprint}, "
-                f"expected {stored['fingerprint']}. Restore the data, or start a new run."
+                f"expected {stored.get('fingerprint')}. Restore the data, or start a new run."
             )
         return data

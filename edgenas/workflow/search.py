@@ -90,9 +90,10 @@ def start_search(
         predictor, dtype = _predictor_for(request.device, request.configuration, request.predictor_dir)
     shape = (data.train.info.height, data.train.info.width)
     channels = data.train.info.head_channels
+    # Made even when nothing is predicted: it says now whether the space fits the size of the frames.
+    baseline = space.architecture(space.default(), input_shape=shape, head_channels=channels)
     target_ms = request.target_ms
     if target_ms is None and predictor is not None:
-        baseline = space.architecture(space.default(), input_shape=shape, head_channels=channels)
         estimate = predictor.predict(graph_of(baseline, dtype))
         target_ms = estimate.latency_ms if request.risk is None else estimate.upper_ms(request.risk)
     config = SearchConfig(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,6 +66,8 @@ def architecture_of_run(best: Path, *, allow_infeasible: bool = False) -> Archit
         UsageError: there is no recommendation, or none meets the latency target.
     """
     data = read_json(best, "recommendation of the search (edgenas search writes it)")
+    if not isinstance(data, dict):
+        raise UsageError(f"{best} is no recommendation of edgenas search. Expected a JSON object.")
     if data.get("architecture") is not None:
         return Architecture.from_dict(data["architecture"], str(best))
     nearest = data.get("nearest")
@@ -104,11 +107,12 @@ def train_network(
         UsageError: the folder holds another training run.
         EdgenasError: the training diverged.
     """
-    identity = {
+    made_from = {
         "architecture": architecture.to_dict(),
         "config": config.to_dict(),
         "data": data.train.info.fingerprint,
     }
+    identity = json.loads(json.dumps(made_from))  # as it reads when stored: tuples are lists there
     require_writable(folder)
     checkpoint = folder / "checkpoint.npz"
     if restart:
