@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import sys
+
 import pytest
 
 from edgenas.cli.output import format_ms, metrics_table, print_json, print_table, progress
@@ -35,3 +38,17 @@ def test_progress_without_a_terminal_is_a_line_every_tenth(capsys: pytest.Captur
     assert lines[0] == "train: 1/100 loss 1"
     assert lines[10] == "train: 100/100 loss 100"
     assert len(lines) == 12
+
+
+def test_progress_on_a_terminal_is_a_live_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress("train") as advance:
+        advance(3, 10, "loss 0.5")
+    assert "train" in screen.getvalue()
+    assert "loss 0.5" in screen.getvalue()
