@@ -74,11 +74,15 @@ def progress(label: str) -> Iterator[Callable[[float, float, str], None]]:
     if sys.stderr.isatty():
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.table import Column
 
         columns = (
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-            TextColumn("{task.fields[remark]}"),
-        )  # fmt: skip
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=16),
+            MofNCompleteColumn(table_column=Column(min_width=5)),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[remark]}", table_column=Column(no_wrap=True)),
+        )
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(label, total=None, remark="")
             yield lambda done, total, remark: bar.update(task, completed=done, total=total, remark=remark)

@@ -143,13 +143,13 @@ def _report_event(event: Event, advance: Any) -> None:
     elif isinstance(event, BaselineDone) and not event.reused:
         say(f"Baseline done in {event.seconds:.0f} s.")
     elif isinstance(event, TrialDone):
-        best = "no feasible network yet"
+        best = "nothing feasible yet"
         if event.best_reward is not None:
-            best = f"best reward {event.best_reward:.4f} at {format_ms(event.best_predicted_ms)} (predicted)"
+            best = f"best {event.best_reward:.4f} at {format_ms(event.best_predicted_ms)} predicted"
         outcome = (
-            "" if event.status == "completed" else f", trial {event.number} {event.status}: {event.reason}"
+            "" if event.status == "completed" else f"; trial {event.number} {event.status}: {event.reason}"
         )
-        remark = f"{best}, {event.feasible_share:.0%} feasible, about {event.eta_seconds:.0f} s left{outcome}"
+        remark = f"{best}, {event.feasible_share:.0%} feasible, {event.eta_seconds:.0f} s left{outcome}"
         advance(event.done, event.total, remark)
 
 
