@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        _complain("Interrupted.")
+        _complain("Interrupted. What was finished is stored; the same command goes on from there.")
         sys.exit(130)
     except EdgenasError as error:
         if debug:

@@ -24,8 +24,10 @@ __all__ = ["command"]
 @click.command(name="train")
 @run_argument
 @click.option(
-    "--architecture", type=click.Path(path_type=Path), help="Train this .json file instead of a run's winner."
+    "--architecture",
+    help="Train this .json file, or mt-edge-baseline-v1 of --space, instead of a run's winner.",
 )
+@click.option("--space", default="demo", show_default=True, help="Space of a named architecture.")
 @data_options
 @click.option("--preset", default="final", show_default=True, help="Schedule: proxy, final or adashare.")
 @click.option("--iterations", type=click.IntRange(1), help="Steps, instead of the preset's.")
@@ -41,7 +43,7 @@ __all__ = ["command"]
 )
 @click.option("--restart", is_flag=True, help="Forget what the folder holds.")
 @json_option
-def command(run: Path | None, architecture: Path | None, as_json: bool, **options: Any) -> None:
+def command(run: Path | None, architecture: str | None, as_json: bool, **options: Any) -> None:
     """Train the winner of RUN (the newest run without it) longer, or any architecture.
 
     Goes on from its last checkpoint when it was interrupted, to the same result.
@@ -49,7 +51,7 @@ def command(run: Path | None, architecture: Path | None, as_json: bool, **option
     \b
     Examples:
       edgenas train runs/001
-      edgenas train --architecture network.json --data rooms --out trained
+      edgenas train --architecture mt-edge-baseline-v1 --space demo --data rooms --out baseline
     """
     from edgenas.workflow.train import train_network
 
@@ -58,7 +60,7 @@ def command(run: Path | None, architecture: Path | None, as_json: bool, **option
             f"Give either a run or --architecture. Received {run} and --architecture {architecture}."
         )
     network, data, config, folder = (
-        _from_file(architecture, options) if architecture is not None else _from_run(run, options)
+        _without_run(architecture, options) if architecture is not None else _from_run(run, options)
     )
     with progress("train") as advance:
         trained = train_network(
@@ -102,23 +104,34 @@ def _from_run(
     return network, data, config, options["out"] or folder.train
 
 
-def _from_file(path: Path, options: dict[str, Any]) -> tuple[Architecture, OpenData, TrainingConfig, Path]:
-    from edgenas.space import Architecture
+def _without_run(name: str, options: dict[str, Any]) -> tuple[Architecture, OpenData, TrainingConfig, Path]:
+    """An architecture by file or by name, on the data that the options name."""
+    from edgenas.space import Architecture, load_space
     from edgenas.workflow.data import DataRequest
 
     if options["out"] is None:
         raise UsageError("--architecture needs --out, the folder of the trained network.")
-    network = Architecture.load(path)
-    request = DataRequest(
-        options["data"], parse_tasks(options["tasks"]) or network.tasks, options["height"] or network.input_height,
-        options["width"] or network.input_width, options["frames"], options["validation_frames"],
-    )  # fmt: skip
-    data = request.open()
-    wanted, found = {h.task: h.channels for h in network.heads}, data.train.info.head_channels
-    if any(found.get(task) != channels for task, channels in wanted.items()):
+    network = Architecture.load(Path(name)) if name.endswith(".json") else None
+    tasks, height, width = parse_tasks(options["tasks"]), options["height"], options["width"]
+    if network is not None:
+        tasks, height, width = (
+            tasks or network.tasks,
+            height or network.input_height,
+            width or network.input_width,
+        )
+    data = DataRequest(
+        options["data"], tasks, height, width, options["frames"], options["validation_frames"]
+    ).open()
+    info = data.train.info
+    if network is None:
+        space = load_space(options["space"], data.tasks)
+        shape = (info.height, info.width)
+        network = space.named(name, input_shape=shape, head_channels=info.head_channels)
+    wanted = {h.task: h.channels for h in network.heads}
+    if any(info.head_channels.get(task) != channels for task, channels in wanted.items()):
         raise UsageError(
-            f"The heads of {path} do not fit the data: expected channels {wanted}, the data need {found}. "
-            "Sample the architecture for these data: edgenas space sample --classes N"
+            f"The heads of {name} do not fit the data: it has the channels {wanted}, the data need "
+            f"{info.head_channels}. Sample the architecture for these data: edgenas space sample --classes N"
         )
     return network, data, _config(options, data), options["out"]
 

@@ -170,6 +170,28 @@ class SearchSpace:
         """The decisions of the MT edge baseline: every choice at its default."""
         return self.suggest(lambda name, _: self._decisions[name].default)
 
+    @property
+    def baseline_name(self) -> str:
+        """Name of the MT edge baseline; its version is the space's, since `default` decides what it is."""
+        return f"mt-edge-baseline-v{self.version}"
+
+    def named(
+        self, name: str, *, input_shape: tuple[int, int], head_channels: Mapping[str, int]
+    ) -> Architecture:
+        """The architecture that has a name in this space: the MT edge baseline.
+
+        Raises:
+            UsageError: nothing has that name.
+        """
+        if name != self.baseline_name:
+            raise unknown_name(
+                f"architecture in search space {self.name!r}",
+                name,
+                [self.baseline_name],
+                "edgenas space show",
+            )
+        return self.architecture(self.default(), input_shape=input_shape, head_channels=head_channels)
+
     def mutate(self, decisions: Mapping[str, Value], rng: np.random.Generator) -> Decisions:
         """The uniform mutator: one active decision, chosen uniformly, takes another value.
 

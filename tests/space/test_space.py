@@ -174,3 +174,17 @@ def test_a_wrong_space_file_is_refused(tmp_path: Path, old: str, new: str, messa
 def test_unknown_preset_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="Did you mean 'declared'"):
         load_space("declard")
+
+
+@pytest.mark.parametrize(
+    ("name", "network_hash"),
+    [("declared", "27ce3192875fee46"), ("demo", "d2fd7ea03789ff59"), ("edgetpu", "27ce3192875fee46")],
+)
+def test_the_baseline_is_named_and_fixed(name: str, network_hash: str) -> None:
+    """A change of these hashes is a new version of the baseline: raise the version of the space."""
+    space = load_space(name)
+    assert space.baseline_name == "mt-edge-baseline-v1"
+    baseline = space.named("mt-edge-baseline-v1", input_shape=(64, 96), head_channels=HEADS)
+    assert baseline.hash == network_hash
+    with pytest.raises(UsageError, match="Did you mean 'mt-edge-baseline-v1'"):
+        space.named("mt-edge-baseline-v2", input_shape=(64, 96), head_channels=HEADS)
