@@ -11,7 +11,7 @@ import statistics
 import sys
 import time
 
-from edgenas.datasets.scenes.render import render_frame
+from edgenas.datasets.scenes import WORLDS, render_frame
 
 SIZES = {"streets": (128, 256), "rooms": (96, 128)}
 
@@ -29,7 +29,7 @@ def main() -> None:
         times = []
         for index in range(options.count):
             began = time.perf_counter()
-            render_frame(world, "train", 0, index, height, width)
+            render_frame(WORLDS[world], "train", 0, index, height, width)
             times.append(time.perf_counter() - began)
         results[world] = {
             "size": f"{height}x{width}",
