@@ -32,7 +32,7 @@ __all__ = ["command"]
 )
 @data_options
 @click.option(
-    "--device", default="host", show_default=True, help="Device to predict and measure on; 'none' for none."
+    "--device", help="Device to predict and measure on; 'none' for none. [default: the run's, else host]"
 )
 @click.option("--configuration", help="Configuration of the device.")
 @predictor_option
@@ -56,12 +56,13 @@ def command(run: Path | None, trained: Path | None, as_json: bool, **options: An
     from edgenas.workflow.export import MIN_CALIBRATION_FRAMES, export_trained
     from edgenas.workflow.train import load_trained
 
-    folder = None
+    folder, searched_on = None, None
     if trained is None:
         refuse_data_options("--trained FOLDER")
         folder = RunFolder(run or newest_run())
         stored = read_config(folder.root)
         network = load_trained(folder.train)
+        searched_on = stored["device"]
         data = OpenData.reopen(stored["data"])
         out = options["out"] or folder.export
     else:
@@ -83,7 +84,8 @@ def command(run: Path | None, trained: Path | None, as_json: bool, **options: An
         say(
             f"Warning: fewer than {MIN_CALIBRATION_FRAMES} calibration frames make the int8 scales unreliable."
         )
-    device = None if options["device"].lower() == "none" else options["device"]
+    wanted = options["device"] or searched_on or "host"
+    device = None if wanted.lower() == "none" else wanted
     result = export_trained(
         network,
         data,

@@ -115,6 +115,8 @@ def train_network(
     identity = json.loads(json.dumps(made_from))  # as it reads when stored: tuples are lists there
     require_writable(folder)
     checkpoint = folder / "checkpoint.npz"
+    for leftover in folder.glob(f".{checkpoint.stem}.*"):  # of a kill while it was being written
+        leftover.unlink(missing_ok=True)
     if restart:
         # Only what a training writes: --out may name a folder that holds other things too.
         for name in ("metrics.json", checkpoint.name, "model.keras", "history.csv"):
@@ -154,7 +156,12 @@ def load_trained(folder: Path) -> TrainedNetwork:
     Raises:
         UsageError: there is no finished training.
     """
-    data = read_json(folder / "metrics.json", "trained network (edgenas train makes it)")
+    if not (folder / "metrics.json").exists():
+        unfinished = (
+            "its training is unfinished; go on" if (folder / "checkpoint.npz").exists() else "make it"
+        )
+        raise UsageError(f"No trained network in {folder}: {unfinished} with `edgenas train`.")
+    data = read_json(folder / "metrics.json", "training result")
     try:
         architecture = Architecture.from_dict(data["identity"]["architecture"], str(folder / "metrics.json"))
         return TrainedNetwork(folder, architecture, data["metrics"], data["seconds"], reused=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgenas.errors import EdgenasError
+from edgenas.errors import EdgenasError, UsageError
 from edgenas.space import load_space
 from edgenas.training.config import TrainingConfig
 from edgenas.workflow import train
@@ -47,3 +47,11 @@ def test_an_unwritable_folder_is_told_before_hours_of_training(tiny_archive: Pat
     (tmp_path / "taken").touch()
     with pytest.raises(EdgenasError, match=r"Cannot write .*taken"):
         begin(tiny_archive, tmp_path / "taken", restart=False)
+
+
+def test_what_is_not_trained_says_how_to_train_it(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"No trained network in .*: make it with `edgenas train`"):
+        train.load_trained(tmp_path)
+    (tmp_path / "checkpoint.npz").write_bytes(b"")
+    with pytest.raises(UsageError, match="unfinished; go on with `edgenas train`"):
+        train.load_trained(tmp_path)
