@@ -258,7 +258,7 @@ def test_export_refuses_before_it_converts(
         assert code == 2 and text in message, message
     assert not (folder / "export").exists()
     code, message = refused("export", finished_run.copy(tmp_path / "untrained", "train"))
-    assert code == 2 and "edgenas train makes it" in message
+    assert code == 2 and "make it with `edgenas train`" in message
 
 
 def test_another_training_in_the_folder(
