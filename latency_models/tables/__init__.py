@@ -1,0 +1,1 @@
+"""Public latency tables, read as they are released, with their networks rebuilt as operator graphs."""
