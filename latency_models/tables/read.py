@@ -1,0 +1,58 @@
+"""The formats of public latency tables by name."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from pathlib import Path
+
+from edgenas.errors import UsageError, unknown_name
+from edgenas.latency_models.tables.column import MeasuredColumn
+
+__all__ = ["FORMATS", "read_columns"]
+
+FORMATS: tuple[str, ...] = (
+    "nasbench201", "fbnet", "mobile-ml-benchmark", "edgetpu-sweeps", "edgetpu-micro", "help", "edgenas",
+)  # fmt: skip
+
+
+def read_columns(
+    format: str,
+    files: Sequence[Path],
+    *,
+    operators: Path | None = None,
+    only: Container[str] | None = None,
+) -> list[MeasuredColumn]:
+    """Reads measured columns with their networks.
+
+    Args:
+        format: one of `FORMATS`.
+        files: the files of the release; several are read one after the other.
+        operators: for "mobile-ml-benchmark", the file of the networks' operators.
+        only: names of the columns to build; all by default.
+
+    Raises:
+        UsageError: the format is unknown, no file is given, or a file is malformed.
+    """
+    if format not in FORMATS:
+        raise unknown_name("table format", format, FORMATS, "edgenas latency import --help")
+    if not files:
+        raise UsageError(f"No file of the format {format!r} is given. Name at least one CSV file.")
+    if operators is not None and format != "mobile-ml-benchmark":
+        raise UsageError(
+            f"The format {format!r} has no file of operators: its networks follow from their names. "
+            "Leave out --operators, or check the format."
+        )
+    columns: list[MeasuredColumn] = []
+    for path in files:
+        columns.extend(_read_one(format, path, operators, only))
+    return columns
+
+
+def _read_one(
+    format: str, path: Path, operators: Path | None, only: Container[str] | None
+) -> list[MeasuredColumn]:
+    if format == "nasbench201":
+        from edgenas.latency_models.tables.nasbench201_table import read_nasbench201
+
+        return read_nasbench201(path, only=only)
+    raise unknown_name("table format", format, FORMATS, "edgenas latency import --help")
