@@ -55,4 +55,12 @@ def _read_one(
         from edgenas.latency_models.tables.nasbench201_table import read_nasbench201
 
         return read_nasbench201(path, only=only)
+    if format == "fbnet":
+        from edgenas.latency_models.tables.fbnet import read_fbnet
+
+        return read_fbnet(path, only=only)
+    if format == "mobile-ml-benchmark":
+        from edgenas.latency_models.tables.mobile_ml_benchmark import read_mobile_ml_benchmark
+
+        return read_mobile_ml_benchmark(path, operators, only=only)
     raise unknown_name("table format", format, FORMATS, "edgenas latency import --help")
