@@ -63,4 +63,12 @@ def _read_one(
         from edgenas.latency_models.tables.mobile_ml_benchmark import read_mobile_ml_benchmark
 
         return read_mobile_ml_benchmark(path, operators, only=only)
+    if format == "edgetpu-sweeps":
+        from edgenas.latency_models.tables.edgetpu_sweeps import read_edgetpu_sweeps
+
+        return read_edgetpu_sweeps(path, only=only)
+    if format == "edgetpu-micro":
+        from edgenas.latency_models.tables.edgetpu_micro import read_edgetpu_micro
+
+        return read_edgetpu_micro(path, only=only)
     raise unknown_name("table format", format, FORMATS, "edgenas latency import --help")
