@@ -28,18 +28,18 @@ class GraphBuilder:
     nothing else reads what lies between. Values that nobody reads are left out.
     """
 
-    def __init__(self, image: Image, dtype: str, *, merge_relus: bool = False) -> None:
+    def __init__(self, image: Image, dtype: str, *, merge_equal: bool = False) -> None:
         """Starts a network.
 
         Args:
             image: height, width and channels of the input.
             dtype: element type of all activations.
-            merge_relus: equal ReLUs of one value become one operator, as converters since TensorFlow 2.13 or so
-                do; the tables' converters kept one per reader.
+            merge_equal: equal operators without weights on the same values become one, as today's converter makes
+                them; the tables' converters kept one per reader.
         """
         self.dtype = dtype
-        self._merge_relus = merge_relus
-        self._relu_of: dict[int, int] = {}
+        self._merge_equal = merge_equal
+        self._equal: dict[tuple[int, tuple[int, ...]], int] = {}
         self._choices: list[Choice | None] = [None]
         self._reads: list[tuple[int, ...]] = [()]
         self._kinds: list[int] = [_CONSTANT]
@@ -60,6 +60,14 @@ class GraphBuilder:
         self._kinds.append(kind)
         self._images.append(choice.plain.outputs[0].shape[1:])
         return len(self._choices) - 1
+
+    def _append_unweighted(self, choice: Choice, reads: tuple[int, ...], kind: int = _OPERATOR) -> int:
+        if not self._merge_equal:
+            return self.append(choice, reads, kind)
+        key = (id(choice), reads)  # Choices are cached, hence equal ones are the same object.
+        if key not in self._equal:
+            self._equal[key] = self.append(choice, reads, kind)
+        return self._equal[key]
 
     def constant(self, image: Image) -> int:
         """A constant: operators that read it list its shape, but it is no part of the wiring."""
@@ -85,7 +93,7 @@ class GraphBuilder:
         """Average pooling of a map whose sizes `stride` divides."""
         image = self._images[x]
         out = (image[0] // stride, image[1] // stride, image[2])
-        return self.append(
+        return self._append_unweighted(
             operators.pool("AVERAGE_POOL_2D", image, out, kernel, stride, self.dtype, padding=padding), (x,)
         )
 
@@ -93,19 +101,15 @@ class GraphBuilder:
         """ReLU; of a constant it is a constant again."""
         if self.is_constant(x):
             return x
-        if self._merge_relus and x in self._relu_of:
-            return self._relu_of[x]
-        value = self.append(operators.relu(self._images[x], self.dtype), (x,), _RELU)
-        self._relu_of[x] = value
-        return value
+        return self._append_unweighted(operators.relu(self._images[x], self.dtype), (x,), _RELU)
 
     def add(self, x: int, y: int) -> int:
         """Sum of two values."""
-        return self.append(operators.add(self._images[x], self.dtype), (x, y))
+        return self._append_unweighted(operators.add(self._images[x], self.dtype), (x, y))
 
     def times_zero(self, x: int) -> int:
         """Product with the one constant 0."""
-        return self.append(operators.multiply_constant(self._images[x], 1, self.dtype), (x,))
+        return self._append_unweighted(operators.multiply_constant(self._images[x], 1, self.dtype), (x,))
 
     def batch_norm(self, x: int) -> int:
         """Scale and shift per channel, for where no convolution before it takes them in."""

@@ -81,7 +81,7 @@ def nasbench201_graph(
     dtype: str = "float32",
     dead: str = "zeros",
     cells: int = 5,
-    merge_relus: bool = False,
+    merge_equal: bool = False,
 ) -> OpGraph:
     """Operators of a network of NAS-Bench-201 for CIFAR-10.
 
@@ -90,7 +90,7 @@ def nasbench201_graph(
         dtype: "float32" or "int8".
         dead: how parts that compute nothing are treated, a key of `DEAD_PARTS`.
         cells: cells per stage; 5 in the benchmark.
-        merge_relus: convolutions that read one node share its ReLU, as in a file that today's converter makes;
+        merge_equal: convolutions that read one node share its ReLU, as in a file that today's converter makes;
             in the tables each has its own (fits of HW-NAS-Bench's columns price them one by one).
 
     Raises:
@@ -98,14 +98,14 @@ def nasbench201_graph(
     """
     if dead not in DEAD_PARTS:
         raise unknown_name("treatment of dead parts", dead, DEAD_PARTS)
-    return _graph(parse_cell(arch_str), dtype, dead, cells, merge_relus)
+    return _graph(parse_cell(arch_str), dtype, dead, cells, merge_equal)
 
 
 @lru_cache(maxsize=1 << 14)
-def _graph(cell: Cell, dtype: str, dead: str, cells: int, merge_relus: bool) -> OpGraph:
+def _graph(cell: Cell, dtype: str, dead: str, cells: int, merge_equal: bool) -> OpGraph:
     terms = _TERMS[dead](cell)
     depends = _depends_on_input(terms)
-    builder = GraphBuilder(_INPUT, dtype, merge_relus=merge_relus)
+    builder = GraphBuilder(_INPUT, dtype, merge_equal=merge_equal)
     x = builder.conv(0, _STAGE_CHANNELS[0], 3)
     for stage, channels in enumerate(_STAGE_CHANNELS):
         if stage:
