@@ -101,7 +101,7 @@ def nasbench201_graph(
     return _graph(parse_cell(arch_str), dtype, dead, cells, merge_equal)
 
 
-@lru_cache(maxsize=1 << 14)
+@lru_cache(maxsize=1 << 16)  # The largest table in each of the three treatments.
 def _graph(cell: Cell, dtype: str, dead: str, cells: int, merge_equal: bool) -> OpGraph:
     terms = _TERMS[dead](cell)
     depends = _depends_on_input(terms)

@@ -71,4 +71,10 @@ def _read_one(
         from edgenas.latency_models.tables.edgetpu_micro import read_edgetpu_micro
 
         return read_edgetpu_micro(path, only=only)
-    raise unknown_name("table format", format, FORMATS, "edgenas latency import --help")
+    if format == "help":
+        from edgenas.latency_models.tables.help_layout import read_help
+
+        return read_help(path, only=only)
+    from edgenas.latency_models.tables.store import read_table_file
+
+    return read_table_file(path, only=only)
