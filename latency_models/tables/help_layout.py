@@ -96,7 +96,8 @@ def _read_device(path: Path) -> MeasuredColumn:
             latencies.append(value)
     names = [architectures[row] for row in rows]
     latency_ms = np.array(latencies, np.float64)
-    dead, dtype = dead_parts_of(path.stem), element_type_of(path.stem)
+    # HELP's own devices ran PyTorch, which executes everything.
+    dead, dtype = dead_parts_of(path.stem, "all"), element_type_of(path.stem)
     cells = [name.startswith("|") for name in names]
     try:
         families = tuple(

@@ -30,12 +30,12 @@ _SIMULATED = frozenset({"eyeriss", "fpga"})
 _FAILED = "-1"
 
 
-def dead_parts_of(column: str) -> str:
+def dead_parts_of(column: str, default: str = "pruned") -> str:
     """How the networks of a column were run: a key of `nasbench201.DEAD_PARTS`.
 
-    Columns that no public release has count as pruned, which is what today's converter and EAGLE's did.
+    Columns that are not known count as `default`; pruned is what today's converter and EAGLE's did.
     """
-    return _DEAD.get(column.removeprefix("rice_"), "pruned")
+    return _DEAD.get(column.removeprefix("rice_"), default)
 
 
 def element_type_of(column: str) -> str:
