@@ -1,4 +1,4 @@
-"""What the time of one operator is made of: non-negative quantities per operator class.
+"""What the time of one operator is made of with XNNPACK kernels: non-negative quantities per operator class.
 
 The predicted time of an operator is the sum of a coefficient (ms per unit, never negative) times each quantity.
 Which quantities a class has follows from how CPU kernels work: fixed cost of a call, multiply-accumulates with the
@@ -14,12 +14,14 @@ __all__ = [
     "CALL_CLASS",
     "FEATURE_SET",
     "PRIOR_CLASS",
+    "Features",
     "call_features",
     "domain_quantities",
     "element_type",
     "operator_class",
     "operator_features",
     "prior_features",
+    "quantised_as_int8",
 ]
 
 FEATURE_SET = 1
@@ -49,9 +51,17 @@ def operator_class(operator: Operator) -> str:
 
 
 def element_type(operator: Operator) -> str:
-    """Element type of the activations, "none" for an operator without any."""
+    """Element type of the activations, "none" for an operator without any.
+
+    The unsigned kind of quantised networks, of before TFLite 2, counts as the signed one: the kernels are the same.
+    """
     tensors = operator.inputs or operator.outputs
-    return tensors[0].dtype if tensors else "none"
+    return quantised_as_int8(tensors[0].dtype) if tensors else "none"
+
+
+def quantised_as_int8(dtype: str) -> str:
+    """"int8" for "uint8", else the type itself."""
+    return "int8" if dtype == "uint8" else dtype
 
 
 def operator_features(operator: Operator) -> Features:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,25 +12,25 @@ import numpy as np
 import numpy.typing as npt
 
 from edgenas.graph.fragments import Fragment
-from edgenas.graph.from_architecture import fragments_of
+from edgenas.graph.from_architecture import fragments_of, graph_of
 from edgenas.graph.opgraph import Operator, OpGraph, Tensor
+from edgenas.latency_models.correction import Correction
+from edgenas.latency_models.descriptors import describe
 from edgenas.latency_models.domain import Domain
 from edgenas.latency_models.error_band import ErrorBand
 from edgenas.latency_models.estimate import LatencyEstimate
+from edgenas.latency_models.feature_sets import FEATURE_SETS, Coefficients, FeatureSet
 from edgenas.latency_models.features import (
     CALL_CLASS,
     PRIOR_CLASS,
-    call_features,
     element_type,
-    operator_class,
-    operator_features,
     prior_features,
+    quantised_as_int8,
 )
 from edgenas.space.architecture import Architecture
 
 __all__ = ["LatencyPredictor"]
 
-Coefficients = Mapping[str, Mapping[str, float]]
 FloatArray = npt.NDArray[np.float64]
 
 # Outside of the domain nothing was tested: the band grows to three times its width and at least a quarter up,
@@ -47,11 +47,14 @@ class _Prices:
     Attributes:
         ms: fragment to milliseconds.
         outside: fragments that are out of the domain, with the ms of theirs that the prior guesses.
+        stored_bytes: fragment to what its parameters take in the cache of the chip; infinite where an operator of
+            it does not stand alone.
         call_ms: (height, width, head channels) to the cost of a call.
     """
 
     ms: dict[Fragment, float] = field(default_factory=dict)
     outside: dict[Fragment, float] = field(default_factory=dict)
+    stored_bytes: dict[Fragment, float] = field(default_factory=dict)
     call_ms: dict[tuple[int, ...], float] = field(default_factory=dict)
 
 
@@ -60,7 +63,8 @@ class LatencyPredictor:
     """Predicts the latency of networks on one configuration of one device.
 
     latency = sum over operators and over the call of (coefficients of the class . quantities), see
-    `edgenas.latency_models.features`.
+    `edgenas.latency_models.feature_sets`; times the factor of a correction where one speaks about the network, see
+    `edgenas.latency_models.correction`.
 
     Attributes:
         name: identifies the predictor in everything made with it.
@@ -71,7 +75,8 @@ class LatencyPredictor:
         bands: element type to the errors on networks of that type.
         domain: what was seen in fitting.
         confidence: confidence of the intervals.
-        placement: where operators run, "cpu".
+        features: quantities that the coefficients are prices of.
+        corrections: learned corrections, each about one kind of networks.
     """
 
     name: str
@@ -82,7 +87,9 @@ class LatencyPredictor:
     bands: Mapping[str, ErrorBand]
     domain: Domain
     confidence: float = 0.9
-    placement: str = "cpu"
+    features: FeatureSet = FEATURE_SETS["xnnpack"]
+    corrections: tuple[Correction, ...] = ()
+    _operator_ms: dict[Operator, float] = field(default_factory=dict, init=False, repr=False, compare=False)
     _prices: dict[str, _Prices] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
@@ -116,9 +123,15 @@ class LatencyPredictor:
 
     def operator_ms(self, operator: Operator) -> float:
         """Predicted time of one operator, by the prior where its class was not seen."""
-        known = self.coefficients.get(operator_class(operator))
+        found = self._operator_ms.get(operator)
+        if found is None:
+            found = self._operator_ms[operator] = self._price_operator(operator)
+        return found
+
+    def _price_operator(self, operator: Operator) -> float:
+        known = self.coefficients.get(self.features.price_class(operator))
         if known is not None:
-            return _dot(known, operator_features(operator))
+            return _dot(known, self.features.quantities(operator))
         prior = self.coefficients.get(f"{PRIOR_CLASS}/{element_type(operator)}")
         quantities = prior_features(operator)
         if prior is not None:
@@ -126,12 +139,73 @@ class LatencyPredictor:
         priors = [c for name, c in self.coefficients.items() if name.startswith(f"{PRIOR_CLASS}/")]
         return max((_dot(c, quantities) for c in priors), default=0.0)
 
+    def sum_ms(self, graph: OpGraph) -> float:
+        """Cost of the call and of the operators of `graph`, before any correction."""
+        times, call_ms = self._priced(graph)
+        return math.fsum(times) + call_ms
+
+    def predict_ms(self, graphs: Sequence[OpGraph]) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Latency, lower and upper end of the interval in ms of many networks, each [N]; as by `predict`."""
+        estimates = self._estimates(graphs)
+        return (
+            np.array([e.latency_ms for e in estimates]),
+            np.array([e.interval_ms[0] for e in estimates]),
+            np.array([e.interval_ms[1] for e in estimates]),
+        )
+
     def predict(self, graph: OpGraph) -> LatencyEstimate:
         """Predicts the latency of one inference of `graph`, with batch size and element types as they stand."""
-        times = [self.operator_ms(operator) for operator in graph.operators]
-        inputs = tuple(graph.tensors[i] for i in graph.inputs)
-        outputs = tuple(graph.tensors[i] for i in graph.outputs)
-        latency_ms = math.fsum(times) + self._call_ms(inputs, outputs)
+        return self._estimates([graph])[0]
+
+    def _estimates(self, graphs: Sequence[OpGraph]) -> list[LatencyEstimate]:
+        factors: dict[int, tuple[float, Correction]] = {}
+        if self.corrections:
+            described = [describe(graph) for graph in graphs]
+            for correction in self.corrections:
+                accepted = [i for i, d in enumerate(described) if i not in factors and correction.accepts(d)]
+                if accepted:
+                    logs = correction.log_factors([described[i] for i in accepted])
+                    factors.update(
+                        (i, (math.exp(v), correction)) for i, v in zip(accepted, logs.tolist(), strict=True)
+                    )
+        return [self._estimate(graph, *factors.get(i, (1.0, None))) for i, graph in enumerate(graphs)]
+
+    def _estimate(self, graph: OpGraph, factor: float, correction: Correction | None) -> LatencyEstimate:
+        times, call_ms = self._priced(graph)
+        times = [factor * ms for ms in times]
+        latency_ms = math.fsum(times) + factor * call_ms
+        dtype = quantised_as_int8(graph.tensors[graph.inputs[0]].dtype) if graph.inputs else self.dtype
+        notes: list[str] = []
+        if correction is not None:
+            band = correction.band
+        else:
+            notes, guessed_ms = self._notes(graph, times, latency_ms, dtype)
+            band = self._band(dtype, not notes, guessed_ms / latency_ms if latency_ms > 0 else 0.0)
+        if len(notes) > _MOST_NOTES:
+            notes[_MOST_NOTES:] = [f"and {len(notes) - _MOST_NOTES} more"]
+        placement = self.features.placement(graph)
+        return LatencyEstimate(
+            latency_ms=latency_ms,
+            interval_ms=band.interval(latency_ms, self.confidence),
+            confidence=self.confidence,
+            operators=tuple(
+                (i, operator.type, ms, place)
+                for i, (operator, ms, place) in enumerate(
+                    zip(graph.operators, times, placement, strict=True)
+                )
+            ),
+            in_domain=not notes,
+            domain_notes=tuple(notes),
+            device=self.device,
+            configuration=self.configuration,
+            predictor=self.name,
+            band=band,
+        )
+
+    def _notes(
+        self, graph: OpGraph, times: Sequence[float], latency_ms: float, dtype: str
+    ) -> tuple[list[str], float]:
+        """What about a network is outside of what was seen, and the ms of operators that were never measured."""
         notes: dict[str, None] = {}
         guessed_ms = 0.0
         for operator, ms in zip(graph.operators, times, strict=True):
@@ -146,29 +220,9 @@ class LatencyPredictor:
         if not least_ms <= latency_ms <= most_ms:
             low, high = self.domain.latency_ms
             notes[f"{latency_ms:.3g} ms in all (seen: {low:.3g} to {high:.3g} ms)"] = None
-        dtype = inputs[0].dtype if inputs else self.dtype
         if dtype not in self.bands:
             notes[f"no network of type {dtype} was measured"] = None
-        share = guessed_ms / latency_ms if latency_ms > 0 else 0.0
-        band = self._band(dtype, not notes, share)
-        listed = list(notes)
-        if len(listed) > _MOST_NOTES:
-            listed[_MOST_NOTES:] = [f"and {len(listed) - _MOST_NOTES} more"]
-        return LatencyEstimate(
-            latency_ms=latency_ms,
-            interval_ms=band.interval(latency_ms, self.confidence),
-            confidence=self.confidence,
-            operators=tuple(
-                (i, operator.type, ms, self.placement)
-                for i, (operator, ms) in enumerate(zip(graph.operators, times, strict=True))
-            ),
-            in_domain=not notes,
-            domain_notes=tuple(listed),
-            device=self.device,
-            configuration=self.configuration,
-            predictor=self.name,
-            band=band,
-        )
+        return list(notes), guessed_ms
 
     def predict_architectures(
         self, architectures: Iterable[Architecture], *, dtype: str | None = None
@@ -187,6 +241,7 @@ class LatencyPredictor:
         if len(prices.ms) > _MOST_CACHED:
             prices = self._prices[dtype] = _Prices()
         ms, outside = prices.ms, prices.outside
+        whole = self.features.price_graph is not None
         totals: list[float] = []
         strange: dict[int, float] = {}
         for position, architecture in enumerate(architectures):
@@ -207,7 +262,10 @@ class LatencyPredictor:
                     (Tensor((*image, 3), dtype),),
                     tuple(Tensor((*image, channels), dtype) for channels in heads),
                 )
-            totals.append(total + prices.call_ms[shape])
+            total += prices.call_ms[shape]
+            if whole and sum(map(prices.stored_bytes.__getitem__, fragments)) > self.features.cache_bytes:
+                total = self.sum_ms(graph_of(architecture, dtype))
+            totals.append(total)
             if outside and not outside.keys().isdisjoint(fragments):
                 strange[position] = math.fsum(outside.get(fragment, 0.0) for fragment in fragments)
         latency_ms = np.array(totals, dtype=np.float64)
@@ -229,18 +287,35 @@ class LatencyPredictor:
                 continue
             times = [self.operator_ms(operator) for operator in fragment.operators]
             prices.ms[fragment] = math.fsum(times)
+            if self.features.price_graph is not None:
+                alone = all(map(self.features.stands_alone, fragment.operators))
+                prices.stored_bytes[fragment] = (
+                    sum(map(self.features.stored_bytes, fragment.operators)) if alone else math.inf
+                )
             unknown = [
                 ms for op, ms in zip(fragment.operators, times, strict=True) if not self.domain.knows(op)
             ]
             if unknown or any(self.domain.note(operator) for operator in fragment.operators):
                 prices.outside[fragment] = math.fsum(unknown)
 
+    def _priced(self, graph: OpGraph) -> tuple[list[float], float]:
+        """Ms of each operator and of the call, before any correction."""
+        features = self.features
+        if features.price_graph is not None and not (
+            all(map(features.stands_alone, graph.operators))
+            and sum(map(features.stored_bytes, graph.operators)) <= features.cache_bytes
+        ):
+            return features.price_graph(graph, self.coefficients)
+        return list(map(self.operator_ms, graph.operators)), self._call_ms(
+            tuple(graph.tensors[i] for i in graph.inputs), tuple(graph.tensors[i] for i in graph.outputs)
+        )
+
     def _call_ms(self, inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> float:
         dtype = inputs[0].dtype if inputs else self.dtype
         known = self.coefficients.get(f"{CALL_CLASS}/{dtype}") or self.coefficients.get(
             f"{CALL_CLASS}/{self.dtype}", {}
         )
-        return _dot(known, call_features(inputs, outputs))
+        return _dot(known, self.features.call_quantities(inputs, outputs))
 
     def _band(self, dtype: str, in_domain: bool = True, guessed_share: float = 0.0) -> ErrorBand:
         known = self.bands.get(dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from edgenas.errors import UsageError
 from edgenas.latency_models.domain import Domain, Range
 from edgenas.latency_models.error_band import LEVELS, ErrorBand
-from edgenas.latency_models.features import FEATURE_SET
+from edgenas.latency_models.correction import Correction, read_correction, write_correction
+from edgenas.latency_models.feature_sets import FEATURE_SETS, feature_set
 from edgenas.latency_models.predictor import LatencyPredictor
 from edgenas.storage import read_json, write_json
 
@@ -25,7 +27,7 @@ __all__ = [
 ]
 
 FORMAT = "edgenas.latency_predictor"
-VERSION = 1
+VERSION = 2
 PREDICTOR_FILE = "predictor.json"
 CARD_FILE = "card.json"
 _AGAIN = "Make it again with `edgenas profile` or copy it again from where it came."
@@ -39,6 +41,8 @@ def write_predictor(predictor: LatencyPredictor, folder: Path, card: Mapping[str
     """
     if card is not None:
         write_json(folder / CARD_FILE, dict(card))
+    for correction in predictor.corrections:
+        write_correction(correction, folder / _correction_file(correction.kind))
     write_json(folder / PREDICTOR_FILE, _to_dict(predictor))
 
 
@@ -57,19 +61,39 @@ def read_predictor(folder: Path) -> LatencyPredictor:
         raise UsageError(f"{error} {_AGAIN}") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise UsageError(f'{path} is not a latency predictor. Expected "format": "{FORMAT}".')
-    for key, supported in (("version", VERSION), ("feature_set", FEATURE_SET)):
-        found = data.get(key)
-        if isinstance(found, int) and found > supported:
-            raise UsageError(
-                f"{path} was written by a newer edgenas ({key} {found}; this one reads {supported}). Update edgenas: "
-                "pip install --upgrade edgenas"
-            )
-        if found != supported:
-            raise UsageError(f"{path} has {key} {found!r}, which this edgenas no longer reads. {_AGAIN}")
+    _check_version(path, "version", data.get("version"), VERSION)
+    features = data.get("feature_set")
+    if not isinstance(features, dict) or features.get("name") not in FEATURE_SETS:
+        raise UsageError(
+            f"{path} uses the feature set {features!r}, which this edgenas does not know. Update edgenas: "
+            "pip install --upgrade edgenas"
+        )
+    _check_version(
+        path, "feature_set version", features.get("version"), FEATURE_SETS[features["name"]].version
+    )
     try:
-        return _from_dict(data)
+        corrections = tuple(
+            read_correction(folder / _correction_file(str(kind))) for kind in data["corrections"]
+        )
+        return _from_dict(data, corrections)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path} is damaged: {type(error).__name__}: {error}. {_AGAIN}") from error
+
+
+def _check_version(path: Path, key: str, found: Any, supported: int) -> None:
+    if isinstance(found, int) and found > supported:
+        raise UsageError(
+            f"{path} was written by a newer edgenas ({key} {found}; this one reads {supported}). Update edgenas: "
+            "pip install --upgrade edgenas"
+        )
+    if found != supported:
+        raise UsageError(f"{path} has {key} {found!r}, which this edgenas no longer reads. {_AGAIN}")
+
+
+def _correction_file(kind: str) -> str:
+    if not re.fullmatch(r"[a-z0-9_-]+", kind):
+        raise ValueError(f"{kind!r} is no name of a correction")
+    return f"correction-{kind}.npz"
 
 
 def read_card(folder: Path) -> dict[str, Any]:
@@ -91,12 +115,11 @@ def _to_dict(predictor: LatencyPredictor) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "version": VERSION,
-        "feature_set": FEATURE_SET,
+        "feature_set": {"name": predictor.features.name, "version": predictor.features.version},
         "name": predictor.name,
         "device": predictor.device,
         "configuration": predictor.configuration,
         "dtype": predictor.dtype,
-        "placement": predictor.placement,
         "confidence": predictor.confidence,
         "coefficients_ms": {name: dict(values) for name, values in predictor.coefficients.items()},
         "bands": {
@@ -110,10 +133,11 @@ def _to_dict(predictor: LatencyPredictor) -> dict[str, Any]:
             },
             "latency_ms": list(predictor.domain.latency_ms),
         },
+        "corrections": [correction.kind for correction in predictor.corrections],
     }
 
 
-def _from_dict(data: dict[str, Any]) -> LatencyPredictor:
+def _from_dict(data: dict[str, Any], corrections: tuple[Correction, ...]) -> LatencyPredictor:
     if data["bands"]["levels"] != list(LEVELS):
         raise ValueError("the levels of its error bands are others")
     bands = {
@@ -130,7 +154,6 @@ def _from_dict(data: dict[str, Any]) -> LatencyPredictor:
         device=str(data["device"]),
         configuration=str(data["configuration"]),
         dtype=str(data["dtype"]),
-        placement=str(data["placement"]),
         confidence=confidence,
         coefficients={
             str(name): {str(quantity): _at_least_zero(value) for quantity, value in values.items()}
@@ -144,6 +167,8 @@ def _from_dict(data: dict[str, Any]) -> LatencyPredictor:
             },
             _range(data["domain"]["latency_ms"]),
         ),
+        features=feature_set(str(data["feature_set"]["name"])),
+        corrections=corrections,
     )
 
 
