@@ -5,7 +5,7 @@ from __future__ import annotations
 from edgenas.device_profiles.catalogue import list_devices, load_device, user_folder
 from edgenas.device_profiles.measurement import Measurement
 from edgenas.device_profiles.operator_alignment import align_operators
-from edgenas.device_profiles.profile import Configuration, DeviceProfile
+from edgenas.device_profiles.profile import PUBLISHED, Configuration, DeviceProfile
 from edgenas.device_profiles.protocol import Protocol
 from edgenas.device_profiles.runner import Detection, Runner
 
@@ -25,7 +25,7 @@ __all__ = [
 
 
 def runner_for(profile: DeviceProfile, configuration: str | None = None) -> Runner:
-    """The runner that measures on a device.
+    """The runner that measures on a device, or the one that says why nothing can.
 
     Args:
         profile: the device.
@@ -35,6 +35,10 @@ def runner_for(profile: DeviceProfile, configuration: str | None = None) -> Runn
         UsageError: the profile has no configuration of that name.
     """
     chosen = profile.configuration(configuration)
+    if profile.kind == PUBLISHED or chosen.site:
+        from edgenas.device_profiles.published import PublishedRunner
+
+        return PublishedRunner(profile, chosen)
     if profile.kind == "edgetpu":
         from edgenas.device_profiles.edgetpu import EdgeTpuRunner
 

@@ -11,11 +11,19 @@ from typing import Any
 from edgenas.device_profiles.protocol import Protocol
 from edgenas.errors import UsageError, unknown_name
 
-__all__ = ["BUSES", "DTYPES", "KINDS", "Configuration", "DeviceProfile"]
+__all__ = ["BUSES", "COLUMN_FORMATS", "DTYPES", "KINDS", "PUBLISHED", "Configuration", "DeviceProfile"]
 
-KINDS = ("edgetpu", "litert")
+PUBLISHED = "published"
+"""The kind of devices that edgenas cannot measure itself: what is known of them was measured elsewhere."""
+
+KINDS = ("edgetpu", "litert", PUBLISHED)
 DTYPES = ("float32", "int8")
 BUSES = ("", "pci", "usb2", "usb3")
+COLUMN_FORMATS = (
+    "nasbench201", "fbnet", "mobile-ml-benchmark", "edgetpu-sweeps", "edgetpu-micro", "edgetpu-published", "help",
+    "edgenas",
+)  # fmt: skip
+"""Formats of measurement tables that a configuration's `columns` may name."""
 
 _TEXT, _TEXTS, _TABLE, _INTEGER, _INTEGERS = (
     "a text",
@@ -25,11 +33,15 @@ _TEXT, _TEXTS, _TABLE, _INTEGER, _INTEGERS = (
     "a list of integers",
 )
 _TOP_LEVEL = {
-    "name": _TEXT, "title": _TEXT, "kind": _TEXT, "aliases": _TEXTS, "default_configuration": _TEXT,
-    "configurations": _TABLE, "protocol": _TABLE, "hardware": _TABLE, "source": _TABLE,
+    "name": _TEXT, "title": _TEXT, "kind": _TEXT, "aliases": _TEXTS, "alias_meanings": _TABLE,
+    "default_configuration": _TEXT, "configurations": _TABLE, "protocol": _TABLE, "hardware": _TABLE,
+    "source": _TABLE,
 }  # fmt: skip
 _REQUIRED = ("name", "title", "kind", "configurations")
-_CONFIGURATION = {"title": _TEXT, "threads": _INTEGER, "dtype": _TEXT, "bus": _TEXT, "cpus": _INTEGERS}
+_CONFIGURATION = {
+    "title": _TEXT, "threads": _INTEGER, "dtype": _TEXT, "bus": _TEXT, "cpus": _INTEGERS, "cores": _TEXT,
+    "columns": _TEXTS, "site": _TEXT,
+}  # fmt: skip
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
@@ -44,6 +56,11 @@ class Configuration:
         dtype: element type of the networks that run here, "int8" or "float32".
         bus: how an accelerator is attached: "usb2", "usb3" or "pci"; empty for CPUs.
         cpus: host CPUs to stay on, empty for no restriction.
+        cores: for people, which cores of the device's CPU, e.g. "1 large"; empty where that is not a choice.
+        columns: published measurements that are about this configuration, "FORMAT:COLUMN" each, e.g.
+            "mobile-ml-benchmark:pixel4|1large|quant"; see `COLUMN_FORMATS`.
+        site: the lab whose own device this configuration is about; empty for one that may stand anywhere. What
+            has a site is known from `columns` only.
     """
 
     name: str
@@ -52,6 +69,14 @@ class Configuration:
     dtype: str = "int8"
     bus: str = ""
     cpus: tuple[int, ...] = ()
+    cores: str = ""
+    columns: tuple[str, ...] = ()
+    site: str = ""
+
+    @property
+    def description(self) -> str:
+        """One line for people: the title, or what the other attributes say."""
+        return self.title or ", ".join(filter(None, (self.dtype, self.cores and f"cores: {self.cores}")))
 
 
 @dataclass(frozen=True)
@@ -61,8 +86,9 @@ class DeviceProfile:
     Attributes:
         name: unique name, the file's stem by custom.
         title: name for people.
-        kind: which runner measures it: "litert" or "edgetpu".
+        kind: which runner measures it: "litert" or "edgetpu"; "published" for none.
         aliases: other names it answers to.
+        alias_meanings: name or alias to what it stands for, where that needs saying.
         configurations: ways of using it, in the order of the file.
         default_configuration: name of the one used when none is asked for.
         protocol: measurement protocol before the configuration's thread count is put in.
@@ -77,6 +103,7 @@ class DeviceProfile:
     configurations: tuple[Configuration, ...]
     default_configuration: str
     aliases: tuple[str, ...] = ()
+    alias_meanings: Mapping[str, str] = field(default_factory=dict)
     protocol: Protocol = field(default_factory=Protocol)
     hardware: Mapping[str, float | int | str] = field(default_factory=dict)
     source: Mapping[str, str] = field(default_factory=dict)
@@ -144,6 +171,7 @@ class _Reader:
         configurations = tuple(
             self._configuration(name, table) for name, table in data["configurations"].items()
         )
+        self._check_columns(configurations)
         if not configurations:
             raise self._error(
                 "configurations", "`configurations` needs at least one table, such as [configurations.int8]"
@@ -161,6 +189,9 @@ class _Reader:
             title=data["title"],
             kind=data["kind"],
             aliases=aliases,
+            alias_meanings=MappingProxyType(
+                self._meanings(data.get("alias_meanings", {}), (data["name"], *aliases))
+            ),
             configurations=configurations,
             default_configuration=default,
             protocol=self._protocol(data.get("protocol", {})),
@@ -180,7 +211,36 @@ class _Reader:
             raise self._error("threads", f"`{where}.threads` must be at least 1. Received {table['threads']}")
         if any(cpu < 0 for cpu in table.get("cpus", ())):
             raise self._error("cpus", f"`{where}.cpus` must not be negative. Received {table['cpus']}")
-        return Configuration(name=name, **{**table, "cpus": tuple(table.get("cpus", ()))})
+        lists = {key: tuple(table.get(key, ())) for key in ("cpus", "columns")}
+        return Configuration(name=name, **{**table, **lists})
+
+    def _check_columns(self, configurations: tuple[Configuration, ...]) -> None:
+        """A published column is about one configuration: in two places it would be a slip of copying."""
+        owners: dict[str, str] = {}
+        for configuration in configurations:
+            where = f"configurations.{configuration.name}.columns"
+            for text in configuration.columns:
+                table_format, _, column = text.partition(":")
+                if not column.strip():
+                    raise self._error(
+                        text, f"`{where}` needs texts FORMAT:COLUMN, e.g. 'fbnet:raspi4'. Received {text!r}"
+                    )
+                if table_format not in COLUMN_FORMATS:
+                    problem = unknown_name("table format", table_format, COLUMN_FORMATS)
+                    raise self._error(text, f"`{where}`: {problem}")
+                if text in owners:
+                    raise self._error(
+                        text, f"`{where}`: {text!r} is a column of the configuration {owners[text]!r} already"
+                    )
+                owners[text] = configuration.name
+
+    def _meanings(self, table: dict[str, Any], names: tuple[str, ...]) -> dict[str, str]:
+        for key, value in table.items():
+            if key not in names:
+                raise self._error(key, f"`alias_meanings`: {unknown_name('name of the device', key, names)}")
+            if not isinstance(value, str):
+                raise self._error(key, f"`alias_meanings.{key}` must be a text. Received {value!r}")
+        return dict(table)
 
     def _protocol(self, table: dict[str, Any]) -> Protocol:
         if "threads" in table:
@@ -221,7 +281,12 @@ class _Reader:
 
     def _error(self, key: str, problem: str) -> UsageError:
         number = next(
-            (n for n, line in enumerate(self._lines, 1) if re.search(rf"\b{re.escape(key)}\b", line)), 0
+            (
+                n
+                for n, line in enumerate(self._lines, 1)
+                if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", line)
+            ),
+            0,
         )
         place = f", line {number}" if number else ""
         return UsageError(f"Device file {self._origin}{place}: {problem.rstrip('.')}.")

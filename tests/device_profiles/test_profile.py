@@ -10,10 +10,13 @@ name = "board"
 title = "A board"
 kind = "litert"
 aliases = ["plank"]
+alias_meanings = { plank = "the board, lying" }
 
 [configurations.int8-4t]
 threads = 4
 cpus = [0, 1]
+columns = ["fbnet:board", "mobile-ml-benchmark:board|1large|quant"]
+cores = "4 large"
 
 [configurations.float32-1t]
 dtype = "float32"
@@ -35,7 +38,11 @@ def test_everything_is_read() -> None:
     assert profile.names == ("board", "plank")
     assert profile.default_configuration == "int8-4t"
     assert profile.configuration().cpus == (0, 1)
+    assert profile.configuration().columns == ("fbnet:board", "mobile-ml-benchmark:board|1large|quant")
+    assert profile.configuration().description == "int8, cores: 4 large"
     assert profile.configuration("float32-1t").dtype == "float32"
+    assert profile.configuration("float32-1t").columns == () and profile.configuration().site == ""
+    assert dict(profile.alias_meanings) == {"plank": "the board, lying"}
     assert profile.protocol_for().threads == 4 and profile.protocol_for().min_runs == 7
     assert profile.hardware["peak_tops_int8"] == 1.5 and profile.origin == "board.toml"
 
@@ -53,17 +60,17 @@ def test_unknown_configuration() -> None:
         (
             "threads = 4",
             "thread = 4",
-            r"board.toml, line 7: .*'configurations.int8-4t.thread'.*mean 'configurations.int8-4t.threads'",
+            r"board.toml, line 8: .*'configurations.int8-4t.thread'.*mean 'configurations.int8-4t.threads'",
         ),
         (
             "threads = 4",
             'threads = "4"',
-            r"line 7: `configurations.int8-4t.threads` must be an integer. Received '4'",
+            r"line 8: `configurations.int8-4t.threads` must be an integer. Received '4'",
         ),
-        ("threads = 4", "threads = 0", r"line 7: .*at least 1"),
-        ("cpus = [0, 1]", "cpus = [-1]", r"line 8: .*must not be negative"),
-        ("cpus = [0, 1]", 'bus = "usb"', r"line 8: .*Unknown value 'usb'"),
-        ('"float32"', '"float23"', r"line 11: `configurations.float32-1t.dtype`: .*Did you mean 'float32'"),
+        ("threads = 4", "threads = 0", r"line 8: .*at least 1"),
+        ("cpus = [0, 1]", "cpus = [-1]", r"line 9: .*must not be negative"),
+        ("cpus = [0, 1]", 'bus = "usb"', r"line 9: .*Unknown value 'usb'"),
+        ('"float32"', '"float23"', r"line 14: `configurations.float32-1t.dtype`: .*Did you mean 'float32'"),
         (
             'kind = "litert"',
             'kind = "litret"',
@@ -74,10 +81,26 @@ def test_unknown_configuration() -> None:
         ('["plank"]', '"plank"', r"line 4: `aliases` must be a list of texts. Received 'plank'"),
         ("min_runs = 7", "min_run = 7", r"Unknown protocol key 'min_run'"),
         ("min_runs = 7", "threads = 7", r"belongs into each configuration"),
-        ("1.5", "[1.5]", r"line 17: `hardware.peak_tops_int8` must be a number or a text"),
-        ('all = "', 'al = "', r"line 21: .*hardware key 'al'"),
+        ("1.5", "[1.5]", r"line 20: `hardware.peak_tops_int8` must be a number or a text"),
+        ('all = "', 'al = "', r"line 24: .*hardware key 'al'"),
         ('all = "', 'core = "', r"`hardware.peak_tops_int8` has no source"),
-        ("[protocol]", "[protocols]", r"line 13: Unknown key 'protocols'. Did you mean 'protocol'"),
+        (
+            '"fbnet:board"',
+            '"fbnte:board"',
+            r"line 10: `configurations.int8-4t.columns`: Unknown table format 'fbnte'. Did you mean 'fbnet'",
+        ),
+        ('"fbnet:board"', '"fbnet:"', r"line 10: .*needs texts FORMAT:COLUMN.*Received 'fbnet:'"),
+        ('"fbnet:board"', '"plain"', r"line 10: .*needs texts FORMAT:COLUMN.*Received 'plain'"),
+        ('"fbnet:board"', "3", r"line 10: `configurations.int8-4t.columns` must be a list of texts"),
+        (
+            'dtype = "float32"',
+            'columns = ["fbnet:board"]',
+            r"line 10: `configurations.float32-1t.columns`: 'fbnet:board' is a column of .*'int8-4t' already",
+        ),
+        ('"4 large"', "4", r"line 11: `configurations.int8-4t.cores` must be a text. Received 4"),
+        ("{ plank", "{ plonk", r"line 5: `alias_meanings`: Unknown name of the device 'plonk'. .*'plank'"),
+        ('"the board, lying"', "1", r"line 4: `alias_meanings.plank` must be a text. Received 1"),
+        ("[protocol]", "[protocols]", r"line 16: Unknown key 'protocols'. Did you mean 'protocol'"),
         ('title = "A board"', 'title = "A board', r"is not valid TOML: .*line 2"),
         (
             'title = "A board"',
