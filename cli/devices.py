@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -9,10 +10,17 @@ import click
 from edgenas.cli.options import json_option
 from edgenas.cli.output import print_json
 from edgenas.device_profiles import DeviceProfile, list_devices, load_device, runner_for
-from edgenas.errors import EdgenasError
-from edgenas.latency_models import known_of
+from edgenas.errors import UsageError
+from edgenas.latency_models.registry import card_figures, card_of
 
 __all__ = ["command"]
+
+_NONE = "none yet"
+_FIGURES = (
+    ("mape_percent", "MAPE {:.1f}%"),
+    ("within_10_percent", "{:.0f}% within 10%"),
+    ("coverage_percent", "intervals hold {:.0f}%"),
+)
 
 
 @click.group(name="devices", invoke_without_command=True)
@@ -41,7 +49,7 @@ def list_command(as_json: bool) -> None:
 @click.argument("name")
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """Show one device: configurations, hardware numbers with their sources, and whether it is attached."""
+    """Show one device: each configuration with its predictor's accuracy, hardware numbers with their sources."""
     profile = load_device(name)
     detection = runner_for(profile).probe()
     row = _describe(profile)
@@ -58,10 +66,16 @@ def show(name: str, as_json: bool) -> None:
         print_json(row)
         return
     click.echo(f"{profile.name}: {profile.title}")
-    click.echo(
-        f"configurations: {', '.join(row['configurations'])} (default {profile.default_configuration})"
-    )
+    for alias in profile.names:
+        if alias in profile.alias_meanings:
+            click.echo(f"{alias!r} means {profile.alias_meanings[alias]}")
     click.echo(f"predictor: {row['predictor']}")
+    click.echo(f"configurations ({len(profile.configurations)}, default {profile.default_configuration}):")
+    width = max(len(c.name) for c in profile.configurations)
+    for details in row["configuration_details"]:
+        click.echo(
+            f"  {details['name']:{width}}  {details['description']}; {_accuracy(details['predictor'])}"
+        )
     for key, value in profile.hardware.items():
         click.echo(f"{key} = {value}")
     click.echo(detection.explain())
@@ -73,21 +87,86 @@ def _list(as_json: bool) -> None:
         print_json(rows)
         return
     for row in rows:
-        click.echo(f"{row['name']}: {row['title']}, {'at hand' if row['available'] else 'not attached'}")
-        click.echo(f"  configurations: {', '.join(row['configurations'])}")
-        click.echo(f"  predictor: {row['predictor']}")
+        state = "at hand" if row["available"] else "not attached"
+        if row["kind"] == "published":
+            state = "known from published measurements"
+        also = [alias for alias in row["aliases"] if alias in row["alias_meanings"]]
+        known = [details["predictor"] for details in row["configuration_details"]]
+        names = row["configurations"]
+        heading = f"{row['name']} ({', '.join(also)})" if also else row["name"]
+        click.echo(f"{heading}: {row['title']}, {state}")
+        shown = (
+            ", ".join(names) if len(names) <= 4 else f"{len(names)}, see: edgenas devices show {row['name']}"
+        )
+        click.echo(f"  configurations: {shown}")
+        count = sum(figures is not None for figures in known)
+        of = (
+            f" of {row['default_configuration']} ({count} of {len(names)} have one)" if len(names) > 1 else ""
+        )
+        click.echo(f"  predictor{of}: {row['predictor']}")
 
 
 def _describe(profile: DeviceProfile) -> dict[str, Any]:
-    try:
-        known = known_of(profile.name)
-    except EdgenasError:
-        known = "none yet"
+    known = {c.name: _figures(profile.name, c.name) for c in profile.configurations}
     return {
         "name": profile.name,
         "title": profile.title,
+        "kind": profile.kind,
         "aliases": list(profile.aliases),
+        "alias_meanings": dict(profile.alias_meanings),
         "configurations": [c.name for c in profile.configurations],
+        "default_configuration": profile.default_configuration,
         "available": runner_for(profile).probe().available,
-        "predictor": known,
+        "predictor": _accuracy(known[profile.default_configuration], source=True),
+        "configuration_details": [
+            {
+                "name": c.name,
+                "description": c.description,
+                "dtype": c.dtype,
+                "threads": c.threads,
+                "cores": c.cores,
+                "bus": c.bus,
+                "site": c.site,
+                "columns": list(c.columns),
+                "predictor": known[c.name],
+            }
+            for c in profile.configurations
+        ],
     }
+
+
+def _figures(device: str, configuration: str) -> dict[str, Any] | None:
+    """What the card of a predictor says, None without a predictor; a damaged card is told, not raised."""
+    try:
+        card = card_of(device, configuration)
+    except UsageError as error:
+        return {"error": str(error)}
+    return None if card is None else card_figures(card)
+
+
+def _accuracy(figures: Mapping[str, Any] | None, *, source: bool = False) -> str:
+    """One line about a predictor.
+
+    Args:
+        figures: what its card says, None where there is no predictor.
+        source: whether to add what it was fitted on.
+    """
+    if figures is None:
+        return _NONE
+    if "error" in figures:
+        return str(figures["error"])
+    known = [text.format(figures[key]) for key, text in _FIGURES if isinstance(figures[key], int | float)]
+    line = "no held-out error is known"
+    if known:
+        line = f"{', '.join(known)} on {figures['rows'] or '?'} networks held out"
+    return "; ".join(filter(None, (line, _source(figures) if source else "")))
+
+
+def _source(figures: Mapping[str, Any]) -> str:
+    if isinstance(figures["sources"], list):
+        entries = [entry for entry in figures["sources"] if isinstance(entry, dict) and "source" in entry]
+        names = [f"{str(e['source']).split(', http')[0]} ({e.get('licence', 'unstated')})" for e in entries]
+        return ", ".join(dict.fromkeys(names))
+    if figures["machine"]:
+        return f"measured {figures['date'] or ''} on {figures['machine']}".replace("  ", " ")
+    return ""

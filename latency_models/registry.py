@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from edgenas.errors import UsageError
 from edgenas.latency_models.predictor import LatencyPredictor
 from edgenas.latency_models.predictor_file import PREDICTOR_FILE, read_card, read_predictor
 
-__all__ = ["find_predictor", "find_predictor_folder", "known_of", "machine_warning", "user_predictors"]
+__all__ = [
+    "CARD_FIGURES",
+    "card_figures",
+    "card_of",
+    "find_predictor",
+    "find_predictor_folder",
+    "known_of",
+    "machine_warning",
+    "predictor_folders",
+    "user_predictors",
+]
+
+CARD_FIGURES = (
+    "rows", "mape_percent", "within_10_percent", "spearman", "coverage_percent", "split", "sources", "machine", "date",
+)  # fmt: skip
+"""What a card says about the accuracy of its predictor and where it comes from."""
 
 _HOST = "host"
 
@@ -46,19 +63,43 @@ def find_predictor_folder(
     """The folder that `find_predictor` loads from; see there."""
     if predictor_dir is not None:
         return predictor_dir
-    found: dict[str, Path] = {}
-    for root in (user_predictors(), _shipped()):
-        folder = root / device
-        if folder.is_dir():
-            for entry in sorted(folder.iterdir()):
-                if (entry / PREDICTOR_FILE).is_file():
-                    found.setdefault(entry.name, entry)
+    found = predictor_folders(device)
     wanted = configuration or _default_configuration(device)
     if wanted in found:
         return found[wanted]
     if configuration is None and len(found) == 1:
         return next(iter(found.values()))
     raise _none_yet(device, wanted, sorted(found))
+
+
+def predictor_folders(device: str) -> dict[str, Path]:
+    """Configuration to predictor folder, for those that have one; the user's own hides a shipped one."""
+    found: dict[str, Path] = {}
+    for root in _roots():
+        folder = root / device
+        if folder.is_dir():
+            for entry in sorted(folder.iterdir()):
+                if (entry / PREDICTOR_FILE).is_file():
+                    found.setdefault(entry.name, entry)
+    return found
+
+
+def card_of(device: str, configuration: str) -> dict[str, Any] | None:
+    """The card of exactly this predictor, None where there is no predictor; the predictor itself is not read.
+
+    Raises:
+        UsageError: the card is damaged.
+    """
+    for root in _roots():
+        folder = root / device / configuration
+        if (folder / PREDICTOR_FILE).is_file():
+            return read_card(folder)
+    return None
+
+
+def card_figures(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `CARD_FIGURES` that a card has, the others as None."""
+    return {key: card.get(key) for key in CARD_FIGURES}
 
 
 def known_of(device: str, configuration: str | None = None) -> str:
@@ -87,6 +128,11 @@ def machine_warning(device: str, predictor_dir: Path | None = None, configuratio
     )
 
 
+def _roots() -> tuple[Path, Path]:
+    """The user's predictors and the shipped ones: the first that has one counts."""
+    return user_predictors(), _shipped()
+
+
 def _shipped() -> Path:
     return Path(str(resources.files("edgenas.latency_models").joinpath("trained")))
 
@@ -97,6 +143,15 @@ def _default_configuration(device: str) -> str:
     return load_device(device).default_configuration
 
 
+def _can_be_measured(device: str, configuration: str) -> bool:
+    from edgenas.device_profiles.catalogue import load_device
+    from edgenas.device_profiles.profile import PUBLISHED
+
+    profile = load_device(device)
+    known = {c.name: c for c in profile.configurations}
+    return profile.kind != PUBLISHED and not (configuration in known and known[configuration].site)
+
+
 def _none_yet(device: str, configuration: str, others: list[str]) -> UsageError:
     what = f"No latency predictor for {device!r} yet"
     if others:
@@ -105,7 +160,12 @@ def _none_yet(device: str, configuration: str, others: list[str]) -> UsageError:
     command = f"edgenas profile --device {device}{option}"
     if device == _HOST:
         return UsageError(f"{what}. Make one (about 3 minutes): {command}")
+    advice = f"measure on a machine that has the device attached ({command})"
+    if not _can_be_measured(device, configuration):
+        advice = (
+            "adapt the predictor of a similar device to measurements of yours (edgenas latency adapt --help)"
+        )
     return UsageError(
         f"{what}: edgenas ships none, and {user_predictors() / device} holds none. edgenas invents no numbers: "
-        f"measure on a machine that has the device attached ({command}), or hand one in with --predictor FOLDER."
+        f"{advice}, or hand one in with --predictor FOLDER."
     )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ from typing import Any
 import pytest
 
 from edgenas.latency_models import LatencyPredictor, user_predictors
+from edgenas.storage import write_json
 
 
 def test_list_without_any_predictor(edgenas: Callable[..., Any]) -> None:
@@ -19,10 +23,13 @@ def test_list_without_any_predictor(edgenas: Callable[..., Any]) -> None:
 
 def test_list_as_json(edgenas: Callable[..., Any]) -> None:
     rows = {row["name"]: row for row in edgenas("devices", "--json").value}
-    assert rows["host"].keys() == {"name", "title", "aliases", "configurations", "available", "predictor"}
+    assert rows["host"].keys() >= {"name", "title", "aliases", "configurations", "available", "predictor"}
     assert rows["host"]["available"] is True
     assert rows["edgetpu"]["available"] is False
     assert "int8-1t" in rows["host"]["configurations"]
+    (details,) = rows["raspi4"]["configuration_details"]
+    assert details["predictor"] is None and "fbnet:raspi4" in details["columns"]
+    assert rows["pixel4"]["alias_meanings"].keys() == {"mobile-cpu"}
     assert edgenas("devices", "list", "--json").value == list(rows.values())
 
 
@@ -31,6 +38,61 @@ def test_what_the_predictor_knows(edgenas: Callable[..., Any], host_predictor: P
         user_predictors() / "host" / "int8-1t", {"mape_percent": 1.25, "rows": 40}
     )
     assert "MAPE 1.2% on 40 networks held out" in edgenas("devices", "show", "host").out
+
+
+@pytest.fixture
+def phone_cards() -> None:
+    """Cards of predictors of two of the Pixel 4's configurations; `edgenas devices` opens nothing else."""
+    for configuration, mape in (("1large-int8", 5.25), ("4small-float32", 7.0)):
+        folder = user_predictors() / "pixel4" / configuration
+        write_json(folder / "card.json", {
+            "rows": 61, "mape_percent": mape, "within_10_percent": 87.6, "spearman": 0.99, "coverage_percent": 90.1,
+            "split": "a CNN family at a time",
+            "sources": [{"source": "mobile-ml-benchmark, https://example.org", "licence": "MIT", "commit": ""}],
+        })  # fmt: skip
+        (folder / "predictor.json").write_text("not opened")
+
+
+def test_cards_in_the_list(edgenas: Callable[..., Any], phone_cards: None) -> None:
+    out = edgenas("devices").out
+    assert (
+        "predictor of 1large-int8 (2 of 18 have one): MAPE 5.2%, 88% within 10%, intervals hold 90% on 61 networks "
+        "held out; mobile-ml-benchmark (MIT)" in out
+    )
+    assert "pixel4 (mobile-cpu): Google Pixel 4" in out and "18, see: edgenas devices show pixel4" in out
+    assert len(out.splitlines()) == 3 * len(edgenas("devices", "--json").value)
+    rows = {row["name"]: row for row in edgenas("devices", "--json").value}
+    details = {row["name"]: row["predictor"] for row in rows["pixel4"]["configuration_details"]}
+    assert details["4small-float32"]["mape_percent"] == 7.0
+    assert details["4small-float32"]["split"] == "a CNN family at a time"
+    assert details["4small-float32"]["sources"][0]["licence"] == "MIT"
+    assert details["4small-int8"] is None
+
+
+def test_one_line_per_configuration(edgenas: Callable[..., Any], phone_cards: None) -> None:
+    lines = edgenas("devices", "show", "mobile-cpu").out.splitlines()
+    (line,) = [text for text in lines if text.startswith("  4small-float32 ")]
+    assert line.endswith("4 small; MAPE 7.0%, 88% within 10%, intervals hold 90% on 61 networks held out")
+    assert any(text.startswith("  4small-int8 ") and text.endswith("none yet") for text in lines)
+    assert "'mobile-cpu' means a Google Pixel 4" in lines[1]
+    assert any("edgenas latency adapt --from pixel4" in text for text in lines)
+
+
+def test_a_damaged_card_disturbs_no_other(edgenas: Callable[..., Any], phone_cards: None) -> None:
+    (user_predictors() / "pixel4" / "1large-int8" / "card.json").write_text("{")
+    outcome = edgenas("devices")
+    assert outcome.code == 0 and "card.json" in outcome.out and "raspi4" in outcome.out
+    assert "MAPE 7.0%" in edgenas("devices", "show", "pixel4").out
+
+
+def test_nothing_heavy_is_imported(phone_cards: None) -> None:
+    code = (
+        "import sys\nfrom edgenas.cli.main import main\ntry:\n    main(['devices', '--json'])\nfinally:\n"
+        "    heavy = ('scipy', 'sklearn', 'pandas', 'tensorflow', 'keras', 'ai_edge_litert')\n"
+        "    print([m for m in heavy if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]" and json.loads(done.stdout)
 
 
 def test_show_edgetpu_says_what_was_looked_for(edgenas: Callable[..., Any]) -> None:

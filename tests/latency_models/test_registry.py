@@ -11,7 +11,14 @@ import pytest
 from edgenas.device_profiles.host_facts import cpu_model
 from edgenas.errors import UsageError
 from edgenas.latency_models.fit import Fit
-from edgenas.latency_models.registry import find_predictor, machine_warning, user_predictors
+from edgenas.latency_models.registry import (
+    card_figures,
+    card_of,
+    find_predictor,
+    machine_warning,
+    predictor_folders,
+    user_predictors,
+)
 
 
 def test_user_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -31,6 +38,27 @@ def test_none_yet_says_how_to_make_one() -> None:
         find_predictor("host", configuration="float32-1t")
     with pytest.raises(UsageError, match=r"'edgetpu' yet.*invents no numbers.*--predictor"):
         find_predictor("edgetpu")
+    for device, configuration in (("mobile-cpu", None), ("edgetpu", "lab-eagle")):
+        with pytest.raises(
+            UsageError, match=r"yet.*invents no numbers: adapt the predictor of a similar device"
+        ):
+            find_predictor(device, configuration=configuration)
+
+
+def test_a_card_is_read_without_its_predictor() -> None:
+    assert card_of("edgetpu", "usb2") is None and predictor_folders("edgetpu").get("usb2") is None
+    folder = user_predictors() / "edgetpu" / "usb2"
+    folder.mkdir(parents=True)
+    (folder / "card.json").write_text('{"rows": 7, "seed": 0}')
+    assert card_of("edgetpu", "usb2") is None
+    (folder / "predictor.json").write_text("not opened")
+    assert card_of("edgetpu", "usb2") == {"rows": 7, "seed": 0}
+    assert predictor_folders("edgetpu")["usb2"] == folder
+    figures = card_figures({"rows": 7, "seed": 0})
+    assert figures["rows"] == 7 and figures["mape_percent"] is None and "seed" not in figures
+    (folder / "card.json").write_text("[]")
+    with pytest.raises(UsageError, match=r"card\.json is not a card"):
+        card_of("edgetpu", "usb2")
 
 
 def test_order_and_configurations(fitted: Fit, tmp_path: Path) -> None:
