@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgenas.cli.options import json_option, parse_tasks
-from edgenas.cli.output import format_ms, print_json, progress
+from edgenas.cli.output import format_ms, print_json, print_table, progress
 from edgenas.device_profiles import Detection, DeviceProfile, load_device, runner_for
 from edgenas.errors import EdgenasError, UsageError
 
 if TYPE_CHECKING:
     from edgenas.profiling import ProfileEvent, ProfileResult
+    from edgenas.profiling.known import Known
+    from edgenas.space import SearchSpace
 
 __all__ = ["command"]
 
@@ -42,18 +43,20 @@ __all__ = ["command"]
 def command(device: str, configuration: str | None, as_json: bool, **options: Any) -> None:
     """Measure a device and fit its latency predictor, or tell what is known where it is not at hand.
 
-    Measurements are stored one by one: the same command goes on where it was stopped.
+    Measurements are stored one by one: the same command goes on where it was stopped. Of a device that is not at hand
+    the stored predictor tells the latency of the baseline and of the preset spaces, labelled as predicted.
 
     \b
     Examples:
       edgenas profile --device host
       edgenas profile --device edgetpu --json
+      edgenas profile --device mobile-cpu --height 128 --width 256 --classes 19
     """
     profile = load_device(device)
     chosen = profile.configuration(configuration)
     detection = runner_for(profile, chosen.name).probe()
     if not detection.available:
-        _tell_what_is_known(profile, chosen.name, detection, as_json)
+        _tell_what_is_known(profile, chosen.name, detection, options, as_json)
         return
     result = _measure(profile, chosen.name, options)
     if as_json:
@@ -77,17 +80,9 @@ def command(device: str, configuration: str | None, as_json: bool, **options: An
 def _measure(profile: DeviceProfile, configuration: str, options: dict[str, Any]) -> ProfileResult:
     from edgenas.latency_models import user_predictors
     from edgenas.profiling import profile_device
-    from edgenas.space import load_space
 
-    tasks = parse_tasks(options["tasks"]) or ()
-    space = load_space(options["space"], tasks)
-    shape = (options["height"], options["width"])
-    for name, size in zip(("--height", "--width"), shape, strict=True):
-        if size % space.coarsest_stride:
-            raise UsageError(
-                f"Invalid value for {name}. Expected a multiple of {space.coarsest_stride}. Received {size}."
-            )
-    channels = {"depth": 1, "normals": 3, "segmentation": options["classes"]}
+    space = _space(options["space"], options)
+    shape, channels = (options["height"], options["width"]), _head_channels(space, options)
     folder = options["out"]
     if folder is None:
         label = (
@@ -100,35 +95,98 @@ def _measure(profile: DeviceProfile, configuration: str, options: dict[str, Any]
             advance(event.done, event.total, f"{event.phase}: {event.text}")
 
         return profile_device(
-            profile, space, folder, input_shape=shape, head_channels={t: channels[t] for t in tasks},
+            profile, space, folder, input_shape=shape, head_channels=channels,
             configuration=configuration, budget_seconds=options["seconds"], seed=options["seed"], on_event=on_event,
         )  # fmt: skip
 
 
+def _space(name: str, options: dict[str, Any]) -> SearchSpace:
+    """A space with the tasks that are asked for, whose stride divides the height and width asked for."""
+    from edgenas.space import load_space
+
+    space = load_space(name, parse_tasks(options["tasks"]) or ())
+    for side in ("height", "width"):
+        if options[side] % space.coarsest_stride:
+            raise UsageError(
+                f"Invalid value for --{side}. Expected a multiple of {space.coarsest_stride}. "
+                f"Received {options[side]}."
+            )
+    return space
+
+
+def _head_channels(space: SearchSpace, options: dict[str, Any]) -> dict[str, int]:
+    channels = {"depth": 1, "normals": 3, "segmentation": options["classes"]}
+    return {task: channels[task] for task in space.tasks}
+
+
 def _tell_what_is_known(
-    profile: DeviceProfile, configuration: str, detection: Detection, as_json: bool
+    profile: DeviceProfile, configuration: str, detection: Detection, options: dict[str, Any], as_json: bool
 ) -> None:
-    """Nothing can be measured here: says what was looked for, and what the shipped predictor knows, if any.
+    """Nothing can be measured here: says what was looked for, and what the stored predictor knows, if any.
 
     Raises:
         EdgenasError: there is no predictor either.
     """
-    from edgenas.latency_models import known_of
-
-    known: str | None = None
-    with contextlib.suppress(UsageError):
-        known = known_of(profile.name, configuration)
+    known = _known(profile, configuration, options)
     if as_json:
         print_json({
             "device": profile.name, "configuration": configuration, "available": False,
             "looked_for": list(detection.looked_for), "found": list(detection.found),
-            "missing": list(detection.missing), "next_command": detection.next_command, "predictor": known,
+            "missing": list(detection.missing), "next_command": detection.next_command,
+            **({"predictor": None} if known is None else {"source": known.baseline.source, **known.to_dict()}),
         })  # fmt: skip
     else:
-        click.echo(f"{profile.title} is not attached to this machine, so nothing was measured.")
+        click.echo(
+            f"{profile.title} ({configuration}) is not attached to this machine, so nothing was measured."
+        )
         click.echo(detection.explain())
-        click.echo(f"Known from the predictor: {known}" if known else "No predictor is shipped for it yet.")
+        if known is None:
+            click.echo("There is no predictor of it yet.")
+        else:
+            _show(known, options)
     if known is None:
         raise EdgenasError(
-            f"Nothing is known of the latency of '{profile.name}' here: no device, no predictor."
+            f"Nothing is known of the latency of '{profile.name}' ({configuration}) here: no device, no predictor."
         )
+
+
+def _known(profile: DeviceProfile, configuration: str, options: dict[str, Any]) -> Known | None:
+    from edgenas.latency_models.registry import card_of
+    from edgenas.space import list_presets
+
+    space = _space(options["space"], options)
+    if card_of(profile.name, configuration) is None:
+        return None
+    from edgenas.profiling.known import known_latencies
+
+    return known_latencies(
+        profile.name, configuration, space,
+        tuple(_space(name, options) for name in list_presets() if name not in (options["space"], space.name)),
+        input_shape=(options["height"], options["width"]), head_channels=_head_channels(space, options),
+        seed=options["seed"],
+    )  # fmt: skip
+
+
+def _show(known: Known, options: dict[str, Any]) -> None:
+    baseline, spaces = known.baseline, known.spaces
+    low, high = baseline.interval_ms
+    click.echo(f"Everything below is predicted. Predictor {known.predictor.summary(known.card)}")
+    click.echo(
+        f"{known.baseline_name} at {options['height']}x{options['width']}: predicted "
+        f"{format_ms(baseline.latency_ms)}, {baseline.confidence:.0%} interval {low:.3g} to {high:.3g} ms"
+    )
+    if not baseline.in_domain:
+        click.echo("  outside of what the predictor has seen: " + "; ".join(baseline.domain_notes))
+    count = next(iter(spaces.values())).count
+    print_table(
+        f"predicted ms of {count} random networks of each space (seed {options['seed']})",
+        ("space", "min", "10%", "median", "90%", "max", "in domain"),
+        [
+            (
+                name,
+                *(f"{ms:.3g}" for ms in (s.min_ms, s.p10_ms, s.median_ms, s.p90_ms, s.max_ms)),
+                f"{s.in_domain_share:.0%}",
+            )
+            for name, s in spaces.items()
+        ],
+    )
