@@ -178,8 +178,10 @@ def _show(known: Known, options: dict[str, Any]) -> None:
     if not baseline.in_domain:
         click.echo("  outside of what the predictor has seen: " + "; ".join(baseline.domain_notes))
     count = next(iter(spaces.values())).count
+    # Not as the table's title: that would be wrapped to the table's width.
+    click.echo(f"predicted ms of {count} random networks of each space (seed {options['seed']}):")
     print_table(
-        f"predicted ms of {count} random networks of each space (seed {options['seed']})",
+        "",
         ("space", "min", "10%", "median", "90%", "max", "in domain"),
         [
             (
