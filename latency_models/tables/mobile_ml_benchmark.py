@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Container
+from collections import Counter
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +28,10 @@ from edgenas.latency_models.tables.checks import (
     unique_rows,
 )
 from edgenas.latency_models.tables.column import MeasuredColumn, Origin
+from edgenas.latency_models.tables.implied_operators import names_fit, with_implied
 from edgenas.latency_models.tables.operators import Choice
 
-__all__ = ["family_of", "operator_choice", "read_mobile_ml_benchmark", "read_operator_file"]
+__all__ = ["Listing", "family_of", "operator_choice", "read_mobile_ml_benchmark", "read_operator_file"]
 
 _FORMAT = "mobile-ml-benchmark"
 _ORIGIN = Origin("mobile-ml-benchmark (TFLite 2.10 on phones)", "MIT")
@@ -36,19 +39,47 @@ _DTYPES = {"float": "float32", "quant": "int8"}
 _MEAN, _SPREAD = "|mean", "|std"
 _US_PER_MS = 1000.0
 _KNOWN = frozenset({"model", "FLOPS", "size"})
+_KERNELS, _BEST_KERNELS = "|gpu|kernel", "mi8se|gpu|kernel"
 _CHAINED = (
-    "The release lists operators without their wiring, and no padding, elementwise or activation operators: the graphs "
-    "are chains of the listed ones."
+    "The release lists operators without their wiring: the graphs are chains of the listed ones. Padding, sums and "
+    "products are not listed and were added: padding by the shapes, the others "
 )
+# Networks that differ in details only are one family: left out one by one, each would be predicted by its twin.
+_TWINS = {
+    "mobilenetb": "mobilenet", "fdmobilenet": "mobilenet", "squeezeresnet": "squeezenet", "mnasnet": "fbnet",
+    "seresnetbc": "seresnet", "sepreresnet": "seresnet", "sepreresnetbc": "seresnet",
+}  # fmt: skip
 
 Feature = dict[str, object]
 Chain = tuple[tuple[str, Feature], ...]
 
 
-def family_of(name: str) -> str:
-    """Family of a network: its leading letters with a version, without width, depth and "b" variants.
+@dataclass(frozen=True)
+class Listing:
+    """What the release lists of one network.
 
-    "mobilenet_w1" and "mobilenetb_wd2" are "mobilenet", "mobilenetv2b_w1" is "mobilenetv2", "resnetbc14b" is "resnet".
+    Attributes:
+        chain: operation and feature of each row, in order.
+        kernels: column of GPU kernels to the names of the kernels that ran the rows, "" where there is none.
+    """
+
+    chain: Chain
+    kernels: Mapping[str, tuple[str, ...]]
+
+    def fitting_kernels(self) -> str | None:
+        """The column whose kernels number the nodes of the network's graph, None where no column does.
+
+        Of several, the Mi 8 SE's is taken: it ran all networks by kernels that do so.
+        """
+        columns = sorted(self.kernels, key=lambda column: column != _BEST_KERNELS)
+        return next((column for column in columns if names_fit(self.kernels[column])), None)
+
+
+def family_of(name: str) -> str:
+    """Family of a network: its leading letters with a version, without width and depth; near-twins share one.
+
+    "mobilenet_w1", "mobilenetb_wd2" and "fdmobilenet_w1" are "mobilenet", "mobilenetv2b_w1" is "mobilenetv2",
+    "sepreresnet10" is "seresnet"; "resnetbc14b" (bottlenecks) is "resnetbc", apart from "resnet".
     """
     match = re.match(r"[a-z]+", name.lower())
     if match is None:
@@ -57,7 +88,7 @@ def family_of(name: str) -> str:
     version = re.match(r"\d+", name[len(family) :])
     if family.endswith("v") and version is not None:
         return family + version.group()
-    return re.sub(r"net(?:b|bc)$", "net", family)
+    return _TWINS.get(family, family)
 
 
 def _number(feature: Feature, key: str) -> int:
@@ -106,7 +137,7 @@ def operator_choice(operation: str, feature: Feature, dtype: str) -> Choice:
     raise ValueError(f"unknown operation {operation!r}")
 
 
-def read_operator_file(path: Path) -> dict[str, Chain]:
+def read_operator_file(path: Path) -> dict[str, Listing]:
     """Reads the operators of each network, in order.
 
     Raises:
@@ -114,11 +145,13 @@ def read_operator_file(path: Path) -> dict[str, Chain]:
     """
     table = read_csv(path)
     require_columns(table, ("model", "operation", "feature"), f"{_FORMAT} (operators)")
+    kernels = {name: table.column(name) for name in table.header if name.endswith(_KERNELS)}
     chains: dict[str, list[tuple[str, Feature]]] = {}
+    places: dict[str, list[int]] = {}
     rows = zip(
         table.lines, table.column("model"), table.column("operation"), table.column("feature"), strict=True
     )
-    for line, model, operation, text in rows:
+    for place, (line, model, operation, text) in enumerate(rows):
         try:
             feature = ast.literal_eval(text)
             if not isinstance(feature, dict):
@@ -131,18 +164,38 @@ def read_operator_file(path: Path) -> dict[str, Chain]:
                 "Filter as whole numbers."
             ) from error
         chains.setdefault(model, []).append((operation, feature))
-    return {model: tuple(chain) for model, chain in chains.items()}
+        places.setdefault(model, []).append(place)
+    return {
+        model: Listing(
+            tuple(chain), {name: tuple(cells[i] for i in places[model]) for name, cells in kernels.items()}
+        )
+        for model, chain in chains.items()
+    }
 
 
-def _chain_graph(chain: Chain, dtype: str) -> OpGraph:
-    """The listed operators one after the other; each reads what the one before it wrote."""
-    chosen = [operator_choice(operation, feature, dtype).plain for operation, feature in chain]
+def _chain_graph(listing: Listing, dtype: str) -> OpGraph:
+    """The operators one after the other; each reads what the one before it wrote."""
+    listed = [operator_choice(operation, feature, dtype).plain for operation, feature in listing.chain]
+    column = listing.fitting_kernels()
+    chosen = with_implied(listed, listing.kernels[column] if column else None)
     tensors: dict[int, Tensor] = {0: chosen[0].inputs[0]}
     wiring = []
     for number, operator in enumerate(chosen):
         tensors[number + 1] = operator.outputs[0]
         wiring.append(((number,) * len(operator.inputs), (number + 1,)))
-    return OpGraph(tuple(chosen), tuple(wiring), tensors, (0,), (len(chosen),), ("logits",))
+    return OpGraph(chosen, tuple(wiring), tensors, (0,), (len(chosen),), ("logits",))
+
+
+def _how_implied(listings: Iterable[Listing]) -> str:
+    """How the operators that are not listed were found."""
+    counts = Counter(listing.fitting_kernels() for listing in listings)
+    ways = [
+        f"by the blocks that the shapes show ({count} networks)"
+        if column is None
+        else f"by the names of the kernels in {column!r} ({count} networks)"
+        for column, count in counts.most_common()
+    ]
+    return _CHAINED + (" or ".join(ways) or "by nothing, no network is left") + "."
 
 
 def read_mobile_ml_benchmark(
@@ -171,10 +224,11 @@ def read_mobile_ml_benchmark(
             f"{path} holds no measurements: expected columns called 'device|cores|dtype|mean' in microseconds, found "
             f"{', '.join(map(repr, table.header[:8]))}."
         )
-    chains = read_operator_file(operators)
+    listings = read_operator_file(operators)
     models = [text.strip() for text in table.column("model")]
     kept, repeated = unique_rows(models)
-    notes, names = [_CHAINED], []
+    rows = [row for row in kept if models[row] in listings]
+    notes, names = [_how_implied(listings[models[row]] for row in rows)], []
     for name in means:
         parts = name.split("|")
         if len(parts) == 3 and parts[1] != "gpu" and parts[2] in _DTYPES:
@@ -183,7 +237,7 @@ def read_mobile_ml_benchmark(
         notes.append(
             f"{len(means) - len(names)} of {len(means)} configurations left out: run on a GPU, or of an unknown type."
         )
-    unlisted = [models[row] for row in kept if models[row] not in chains]
+    unlisted = [models[row] for row in kept if models[row] not in listings]
     if unlisted:
         notes.append(
             f"Networks left out, {operators.name} lists no operators of theirs: {', '.join(unlisted)}."
@@ -191,9 +245,8 @@ def read_mobile_ml_benchmark(
     others = [name for name in table.header if not name.endswith((_MEAN, _SPREAD)) and name not in _KNOWN]
     if others:
         notes.append(f"Columns left out, neither a mean nor a spread: {', '.join(others)}.")
-    rows = [row for row in kept if models[row] in chains]
     graphs = {
-        dtype: {row: _chain_graph(chains[models[row]], dtype) for row in rows} for dtype in _DTYPES.values()
+        dtype: {row: _chain_graph(listings[models[row]], dtype) for row in rows} for dtype in _DTYPES.values()
     }
     return [
         _column(table, name, models, graphs[_DTYPES[name.split("|")[2]]], repeated, tuple(notes))

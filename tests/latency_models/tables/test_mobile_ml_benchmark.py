@@ -63,14 +63,15 @@ def test_columns(times: Path, operators: Path) -> None:
     assert "1 row left out: not measured." in quants.notes
 
 
-def test_the_graph_is_the_chain_of_the_rows(times: Path, operators: Path) -> None:
+def test_the_graph_is_the_chain_of_the_rows_and_the_padding(times: Path, operators: Path) -> None:
     (column,) = read_columns("mobile-ml-benchmark", [times], operators=operators, only={"p|1large|float"})
     (graph,) = column.graphs
     assert [o.type for o in graph.operators] == [
-        "CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D", "CONCATENATION", "MEAN",
+        "PAD", "CONV_2D", "DEPTHWISE_CONV_2D", "CONV_2D", "MAX_POOL_2D", "AVERAGE_POOL_2D", "CONCATENATION", "MEAN",
         "FULLY_CONNECTED",
     ]  # fmt: skip
-    conv, depthwise, grouped, _, pool, joined, _, dense = graph.operators
+    assert graph.tensors[0].shape == (1, 224, 224, 3)
+    _, conv, depthwise, grouped, _, pool, joined, _, dense = graph.operators
     assert conv.padding == "valid" and conv.macs == 224 * 224 * 16 * 27
     assert depthwise.macs == 112 * 112 * 16 * 9 and depthwise.stride == (2, 2)
     assert grouped.flags == ("groups=4",) and grouped.macs == 112 * 112 * 32 * 9 * 4
@@ -82,7 +83,7 @@ def test_the_graph_is_the_chain_of_the_rows(times: Path, operators: Path) -> Non
         101,
     )
     assert dense.macs == 101 * 1000
-    assert [w for _, w in graph.wiring] == [(i + 1,) for i in range(8)]
+    assert [w for _, w in graph.wiring] == [(i + 1,) for i in range(9)]
     assert graph.peak_activation_bytes > 0
 
 
@@ -90,14 +91,38 @@ def test_the_graph_is_the_chain_of_the_rows(times: Path, operators: Path) -> Non
     ("name", "family"),
     [
         ("mobilenet_w1", "mobilenet"), ("mobilenetb_wd2", "mobilenet"), ("mobilenetv2b_w3d4", "mobilenetv2"),
-        ("fdmobilenet_wd4", "fdmobilenet"), ("resnet18_wd2", "resnet"), ("resnetbc14b", "resnet"),
-        ("preresnetbc26b", "preresnet"), ("resnext26_32x4d", "resnext"), ("squeezenet_v1_0", "squeezenet"),
+        ("fdmobilenet_wd4", "mobilenet"), ("resnet18_wd2", "resnet"), ("resnetbc14b", "resnetbc"),
+        ("preresnetbc26b", "preresnetbc"), ("preresnet10", "preresnet"), ("sepreresnet10", "seresnet"),
+        ("seresnet10", "seresnet"), ("squeezeresnet_v1_0", "squeezenet"), ("mnasnet_b1", "fbnet"),
+        ("fbnet_cb", "fbnet"),
+        ("resnext26_32x4d", "resnext"), ("squeezenet_v1_0", "squeezenet"),
         ("diracnet18v2", "diracnet"), ("dla46c", "dla"), ("regnetx002", "regnetx"), ("igcv3_w1", "igcv3"),
         ("bninception", "bninception"), ("42", "42"),
     ],
 )  # fmt: skip
 def test_families(name: str, family: str) -> None:
     assert family_of(name) == family
+
+
+def test_kernels_of_the_gpu_tell_of_sums(times: Path, tmp_path: Path) -> None:
+    header = ["model", "operation", "feature", "a|gpu|kernel", "mi8se|gpu|kernel", "b|gpu|kernel"]
+    winograd = ["convolution_winograd_4x4_6x6_1"]
+    kernels = ["x_1", "x_2_linked_:_add_3", *(f"x_{i}" for i in range(4, 10))]
+    rows = [
+        ["net_w1", kind, str(dict(zip(KEYS, map(str, values), strict=True))), name, best, ""]
+        for (kind, values), name, best in zip(ROWS, kernels, winograd + kernels[1:], strict=True)
+    ]
+    operators = write(tmp_path / "ops.csv", [header, *rows])
+    (column,) = read_columns("mobile-ml-benchmark", [times], operators=operators, only={"p|1large|float"})
+    assert [o.type for o in column.graphs[0].operators][:4] == ["PAD", "CONV_2D", "DEPTHWISE_CONV_2D", "ADD"]
+    assert "by the names of the kernels in 'a|gpu|kernel' (1 networks)" in " ".join(column.notes)
+    listing = read_operator_file(operators)["net_w1"]
+    assert listing.fitting_kernels() == "a|gpu|kernel" and len(listing.chain) == 8
+
+
+def test_a_note_says_that_no_kernels_were_known(times: Path, operators: Path) -> None:
+    (column,) = read_columns("mobile-ml-benchmark", [times], operators=operators, only={"p|1large|float"})
+    assert "by the blocks that the shapes show (1 networks)" in column.notes[0]
 
 
 def test_without_the_operator_file(times: Path) -> None:
@@ -142,5 +167,7 @@ def test_the_public_tables(shared_data: Path) -> None:
     with (folder / "mobile_cnn_e2e.csv").open() as file:
         stated = {row["model"]: float(row["FLOPS"]) for row in csv.DictReader(file)}
     column = by_name["pixel4|1large|float"]
+    assert len(set(column.families)) == 18
+    assert "'mi8se|gpu|kernel' (74 networks)" in column.notes[0]
     counted = np.array([2.0 * graph.macs for graph in column.graphs])
     assert np.allclose(counted, [stated[name] for name in column.names], rtol=0.03)
