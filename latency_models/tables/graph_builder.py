@@ -109,7 +109,9 @@ class GraphBuilder:
 
     def times_zero(self, x: int) -> int:
         """Product with the one constant 0."""
-        return self._append_unweighted(operators.multiply_constant(self._images[x], 1, self.dtype), (x,))
+        return self._append_unweighted(
+            operators.multiply_constant(self._images[x], 1, self.dtype, zero=True), (x,)
+        )
 
     def batch_norm(self, x: int) -> int:
         """Scale and shift per channel, for where no convolution before it takes them in."""

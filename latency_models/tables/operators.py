@@ -123,10 +123,11 @@ def add_constant(x: Image, count: int, dtype: str) -> Choice:
 
 
 @lru_cache(maxsize=_CACHE)
-def multiply_constant(x: Image, count: int, dtype: str) -> Choice:
-    """Product with `count` constants, one per channel or one for all."""
+def multiply_constant(x: Image, count: int, dtype: str, *, zero: bool = False) -> Choice:
+    """Product with `count` constants, one per channel or one for all; the flag "zero" where they are zeros."""
     t = tensor(x, dtype)
-    return _both(Operator("MUL", (t,), (t,), parameter_bytes=_weight_bytes(count, 0, dtype)))
+    flags = ("zero",) if zero else ()
+    return _both(Operator("MUL", (t,), (t,), parameter_bytes=_weight_bytes(count, 0, dtype), flags=flags))
 
 
 @lru_cache(maxsize=_CACHE)

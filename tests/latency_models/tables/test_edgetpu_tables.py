@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgenas.errors import UsageError
-from edgenas.latency_models.tables.edgetpu_micro import micro_network
+from edgenas.latency_models.tables.edgetpu_micro import micro_network, on_chip_bytes
 from edgenas.latency_models.tables.edgetpu_sweeps import (
     ConvStack,
     DenseStack,
@@ -62,6 +62,20 @@ def test_sweeps(tmp_path: Path) -> None:
     assert read_columns("edgetpu-sweeps", [path], only={"other"}) == []
 
 
+def test_memory_tells_how_many_square_layers_a_dense_stack_has(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    counted, stored = DenseStack(6912, 802, 6), DenseStack(6912, 802, 5)
+    path.write_text(
+        HEADER
+        + f"fc,edgetpu,802,{counted.macs},,,{5.49 + 2.55},0.0,1.0,L5.csv\n"
+        + f"fc,edgetpu,102,{DenseStack(6912, 102, 1).macs},,,0.8,0.0,1.0,L30.csv\n"
+        + f"conv,edgetpu,100,{ConvStack(64, 4, 100, 1).macs},64.0,1.0,0.01,0.0,1.0,x-seg1-y.csv\n"
+    )
+    (column,) = read_columns("edgetpu-sweeps", [path])
+    assert column.names == (stored.name,)
+    assert "2 rows left out: the names of their files contradict" in " ".join(column.notes)
+
+
 def test_negative_count(tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
     path.write_text(HEADER + "conv,edgetpu,32,-5,64.0,5.0,0.07,0.0,2.0,a\n")
@@ -71,11 +85,16 @@ def test_negative_count(tmp_path: Path) -> None:
 
 def test_micro_networks() -> None:
     conv = micro_network("Ops_conv", "128x128x3 32x7", "10")
-    assert conv is not None and len(conv[2].operators) == 10
-    assert conv[2].operators[0].kernel == (7, 7) and conv[2].parameter_bytes == 49 * 32 * (3 + 9 * 32) + 1280
+    assert conv is not None
+    kinds = [operator.type for operator in conv[2].operators]
+    assert kinds == ["PAD", *["CONV_2D"] * 11] and conv[2].operators[1].kernel == (7, 7)
+    assert conv[2].tensors[conv[2].outputs[0]].shape == (1, 1, 1, 3)
     dense = micro_network("Ops_dense_units", "units150", "100")
-    assert dense is not None and dense[2].macs == 150 * (12 + 99 * 150)
-    assert micro_network("Ops_etc", "mobilenet_v1_1.0_224", "") is None
+    assert dense is not None and dense[2].macs == 150 * (12 + 99 * 150 + 3)
+    assert len(dense[2].operators) == 101
+    named = micro_network("Ops_etc", "coco_ssd_mobilenet_v1", "")
+    assert named is not None and named[:2] == ("ssd_mobilenet_v1_0.75", "ssd_mobilenet_v1")
+    assert micro_network("Ops_etc", "another", "") is None
 
 
 @pytest.mark.parametrize(
@@ -101,8 +120,11 @@ def test_transfers(
 def test_the_public_tables(shared_data: Path) -> None:
     folder = shared_data / "latency"
     (sweeps,) = read_columns("edgetpu-sweeps", [folder / "edgetpu_sweeps.csv"])
-    assert len(sweeps) > 380 and len(set(sweeps.names)) == len(sweeps)
+    assert len(sweeps) == 382 and len(set(sweeps.names)) == len(sweeps)
     usb3, usb2 = read_columns("edgetpu-micro", [folder / "edgetpu_micro.csv"])
     assert (usb3.name, usb2.name) == ("edgetpu_usb3", "edgetpu_usb2")
-    assert len(usb3) == len(usb2) == 42
+    assert len(usb3) == len(usb2) == 45
     assert (usb2.latency_ms > usb3.latency_ms).all()
+    used = on_chip_bytes(folder / "edgetpu_micro.csv")
+    assert len(used) == 24 and set(used) < set(usb3.names)
+    assert max(used.values()) == 5 * 2**20
