@@ -12,10 +12,12 @@ from edgenas.cli.options import json_option, predictor_option
 from edgenas.cli.output import format_ms, print_json, say
 from edgenas.device_profiles import load_device
 from edgenas.graph import OpGraph, graph_of, read_tflite
-from edgenas.latency_models import LatencyEstimate, find_predictor, machine_warning
+from edgenas.latency_models import LatencyEstimate, LatencyPredictor, find_predictor, machine_warning
 from edgenas.space import Architecture
 
 __all__ = ["command"]
+
+_PLACES = {"edgetpu": "the Edge TPU", "cpu": "the CPU"}
 
 
 @click.command(name="predict")
@@ -35,10 +37,13 @@ def command(
 ) -> None:
     """Predict the latency of .tflite files or architecture .json files, with a 90% interval.
 
+    For the Edge TPU also what runs there, what on the CPU, and how many bytes of parameters stay on the chip.
+
     \b
     Examples:
       edgenas predict model_int8.tflite --device host
       edgenas predict architectures/*.json --json
+      edgenas predict model_int8.tflite --device edgetpu --configuration usb2
     """
     profile = load_device(device)
     chosen = profile.configuration(configuration)
@@ -46,12 +51,15 @@ def command(
     warning = machine_warning(profile.name, predictor, chosen.name)
     if warning:
         say(warning)
-    results = [(file, model.predict(_graph(file, chosen.dtype))) for file in files]
+    results = []
+    for file in files:
+        graph = _graph(file, model.dtype)
+        results.append((file, model.predict(graph), _parameter_bytes(model, graph)))
     if as_json:
-        print_json([{"file": str(file), **estimate.to_dict()} for file, estimate in results])
+        print_json([{"file": str(file), **estimate.to_dict(), **plan} for file, estimate, plan in results])
         return
-    for file, estimate in results:
-        _show(file, estimate, operators)
+    for file, estimate, plan in results:
+        _show(file, estimate, plan, operators)
 
 
 def _graph(file: Path, dtype: str) -> OpGraph:
@@ -60,7 +68,17 @@ def _graph(file: Path, dtype: str) -> OpGraph:
     return read_tflite(file)
 
 
-def _show(file: Path, estimate: LatencyEstimate, operators: bool) -> None:
+def _parameter_bytes(model: LatencyPredictor, graph: OpGraph) -> dict[str, int]:
+    """Parameters that stay on the chip and those that are sent to it in each call; empty for CPUs."""
+    if model.features.name != "edgetpu":
+        return {}
+    from edgenas.latency_models.edgetpu_features import parameter_plan
+
+    on_chip, off_chip = parameter_plan(graph)
+    return {"parameter_bytes_on_chip": int(on_chip), "parameter_bytes_off_chip": int(off_chip)}
+
+
+def _show(file: Path, estimate: LatencyEstimate, plan: dict[str, int], operators: bool) -> None:
     low, high = estimate.interval_ms
     click.echo(
         f"{file}: predicted {format_ms(estimate.latency_ms)} on {estimate.device} ({estimate.configuration}), "
@@ -68,6 +86,12 @@ def _show(file: Path, estimate: LatencyEstimate, operators: bool) -> None:
     )
     if not estimate.in_domain:
         click.echo("  outside of what the predictor has seen: " + "; ".join(estimate.domain_notes))
+    if plan:
+        click.echo(f"  {_where(estimate)}")
+        on_chip, off_chip = (plan[f"parameter_bytes_{place}_chip"] / 1024 for place in ("on", "off"))
+        click.echo(
+            f"  parameters: {on_chip:,.0f} KiB stay on the chip, {off_chip:,.0f} KiB are sent in each call"
+        )
     rows: list[Any] = list(estimate.operators)
     if operators:
         for index, kind, ms, placement in rows:
@@ -79,3 +103,13 @@ def _show(file: Path, estimate: LatencyEstimate, operators: bool) -> None:
     total = sum(shares.values()) or 1.0
     parts = sorted(shares.items(), key=lambda item: -item[1])[:6]
     click.echo("  " + ", ".join(f"{name} {100 * ms / total:.0f}%" for name, ms in parts))
+
+
+def _where(estimate: LatencyEstimate) -> str:
+    """How many operators run where; of those that fall back to the CPU, the first."""
+    placed: dict[str, list[str]] = {place: [] for place in _PLACES}
+    for index, kind, _, place in estimate.operators:
+        placed.setdefault(place, []).append(f"{index} {kind}")
+    chip, cpu = placed["edgetpu"], placed["cpu"]
+    text = f"{len(chip)} operators on {_PLACES['edgetpu']}, {len(cpu)} on {_PLACES['cpu']}"
+    return f"{text} (first: {cpu[0]})" if cpu else text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from edgenas.graph import graph_of, read_tflite
 from edgenas.latency_models import LatencyPredictor, user_predictors
+from edgenas.latency_models.feature_sets import FEATURE_SETS
 from edgenas.space import Architecture
 
 
@@ -62,6 +64,58 @@ def test_the_users_own_predictor_is_found(
 ) -> None:
     LatencyPredictor.load(host_predictor).save(user_predictors() / "host" / "int8-1t")
     assert edgenas("predict", architecture_file).code == 0
+
+
+@pytest.fixture
+def edgetpu_predictor(host_predictor: Path, tmp_path: Path) -> Path:
+    """A predictor of an Edge TPU with made-up prices."""
+    prices = {
+        "call/int8": {"call": 0.3, "input_bytes": 3e-6, "output_bytes": 2e-5},
+        "chip": {"instructions": 1e-3, "macs": 1e-8},
+        "stream": {"bytes": 3e-6},
+        "cpu": {"desktop_ns": 1e-6},
+    }
+    predictor = replace(
+        LatencyPredictor.load(host_predictor), name="made up", device="edgetpu", configuration="usb3",
+        coefficients=prices, features=FEATURE_SETS["edgetpu"],
+    )  # fmt: skip
+    predictor.save(tmp_path / "edgetpu")
+    return tmp_path / "edgetpu"
+
+
+def test_what_runs_on_the_edge_tpu(
+    edgenas: Callable[..., Any], edgetpu_predictor: Path, architecture_file: Path, small_network: Architecture
+) -> None:
+    arguments = ("predict", architecture_file, "--device", "edgetpu", "--predictor", edgetpu_predictor)
+    (row,) = edgenas(*arguments, "--json").value
+    on_chip, off_chip = row["parameter_bytes_on_chip"], row["parameter_bytes_off_chip"]
+    assert on_chip > 0 and off_chip == 0 and isinstance(on_chip, int)
+    places = [operator["placement"] for operator in row["operators"]]
+    assert set(places) <= {"edgetpu", "cpu"} and places.count("edgetpu") > 10
+    out = edgenas(*arguments).out
+    assert f"{places.count('edgetpu')} operators on the Edge TPU, {places.count('cpu')} on the CPU" in out
+    assert "KiB stay on the chip, 0 KiB are sent in each call" in out
+
+
+def test_what_falls_back_to_the_cpu(
+    edgenas: Callable[..., Any],
+    edgetpu_predictor: Path,
+    tflite_file: Path,
+    small_network: Architecture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    graph = graph_of(small_network, "float32")
+    monkeypatch.setattr("edgenas.cli.predict.read_tflite", lambda path: graph)
+    arguments = ("predict", tflite_file, "--device", "edgetpu", "--predictor", edgetpu_predictor)
+    out = edgenas(*arguments).out
+    assert f"0 operators on the Edge TPU, {len(graph.operators)} on the CPU (first: 0 CONV_2D)" in out
+    (row,) = edgenas(*arguments, "--json").value
+    assert row["parameter_bytes_on_chip"] == row["parameter_bytes_off_chip"] == 0
+
+
+def test_a_cpu_has_no_chip_to_speak_of(predict: Callable[..., Any], architecture_file: Path) -> None:
+    assert "parameter_bytes_on_chip" not in predict(architecture_file, "--json").value[0]
+    assert "Edge TPU" not in predict(architecture_file).out
 
 
 def test_no_predictor_yet(edgenas: Callable[..., Any], architecture_file: Path) -> None:
