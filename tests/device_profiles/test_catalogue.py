@@ -84,6 +84,15 @@ def test_published_columns_exist(shared_data: Path) -> None:
     assert {f"{column}_ms" for _, column in _columns("nasbench201:")} <= cells
     assert {f"{column}_ms" for _, column in _columns("fbnet:")} <= header("fbnet_mobile")
 
+    from edgenas.latency_models.tables.edgetpu_networks import read_published_edgetpu
+    from edgenas.latency_models.tables.read import read_columns
+
+    published = {column.name for column in read_published_edgetpu(shared_data / "latency")}
+    assert {column for _, column in _columns("edgetpu-published:")} == published
+    for name in ("edgetpu-micro", "edgetpu-sweeps"):
+        path = shared_data / "latency" / f"{name.replace('-', '_')}.csv"
+        assert {c for _, c in _columns(f"{name}:")} == {c.name for c in read_columns(name, [path])}
+
 
 def test_what_the_aliases_mean() -> None:
     pixel4 = load_device("mobile-cpu")
