@@ -22,6 +22,7 @@ _COMMANDS = {
     "export": "Write verified float32 and int8 .tflite files with a model card.",
     "report": "Write one HTML page about a run.",
     "predict": "Predict the latency of .tflite files or architectures, with an interval.",
+    "latency": "Import latency tables, fit predictors, test them, adapt them to new devices.",
     "devices": "List the devices and what is known of them.",
     "space": "List search spaces, show one, sample architectures.",
 }

@@ -24,8 +24,9 @@ __all__ = ["Correction", "read_correction", "write_correction"]
 FloatArray = npt.NDArray[np.float64]
 Descriptors = Mapping[str, float]
 
-_ARRAYS = ("mean", "scale", "inverse_length", "points", "weights", "scalars", "log_widths")
+_ARRAYS = ("mean", "scale", "inverse_length", "points", "weights", "scalars", "log_widths", "width_slopes")
 _CHUNK = 4096
+_MOST_WIDENING = 3.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Correction:
         slope: variance of the linear part per descriptor, relative.
         offset: mean of the log ratios.
         spread: standard deviation of the log ratios.
-        band: errors of corrected predictions on networks held out.
+        band: errors of corrected predictions on networks held out, for a network of typical error.
+        width_slopes: how the logarithm of the error grows with the standardised descriptors [D].
     """
 
     kind: str
@@ -61,6 +63,7 @@ class Correction:
     offset: float
     spread: float
     band: ErrorBand
+    width_slopes: FloatArray
 
     def accepts(self, described: Descriptors) -> bool:
         """Whether the network is of the kind that the correction was fitted on."""
@@ -71,8 +74,7 @@ class Correction:
 
     def log_factors(self, described: Sequence[Descriptors]) -> FloatArray:
         """Logarithm of what to multiply the summed latency with, per network [N]."""
-        values = np.array([[d.get(key, 0.0) for key in self.keys] for d in described], dtype=np.float64)
-        x = (values.reshape(len(described), len(self.keys)) - self.mean) / self.scale
+        x = self.standardised(described)
         trained = (self.points - self.mean) / self.scale
         found = np.empty(len(x))
         for start in range(0, len(x), _CHUNK):
@@ -80,6 +82,18 @@ class Correction:
             kernel = kernel_matrix(part, trained, self.inverse_length, self.signal, self.slope)
             found[start : start + _CHUNK] = kernel @ self.weights
         return found * self.spread + self.offset
+
+    def standardised(self, described: Sequence[Descriptors]) -> FloatArray:
+        """Descriptors of networks relative to those of the fitted ones [N, D]."""
+        values = np.array([[d.get(key, 0.0) for key in self.keys] for d in described], dtype=np.float64)
+        return np.asarray(
+            (values.reshape(len(described), len(self.keys)) - self.mean) / self.scale, dtype=np.float64
+        )
+
+    def log_widening(self, described: Sequence[Descriptors]) -> FloatArray:
+        """Logarithm of how much wider than typical the band of each network is [N]; at most threefold either way."""
+        most = np.log(_MOST_WIDENING)
+        return np.clip(self.standardised(described) @ self.width_slopes, -most, most)
 
     @property
     def _known(self) -> frozenset[str]:
@@ -115,6 +129,7 @@ def write_correction(correction: Correction, path: Path) -> None:
             weights=correction.weights.astype(np.float32),
             scalars=np.array([correction.signal, correction.slope, correction.offset, correction.spread]),
             log_widths=np.array(correction.band.log_widths),
+            width_slopes=correction.width_slopes,
         )
 
 
@@ -139,7 +154,7 @@ def read_correction(path: Path) -> Correction:
             raise ValueError("a number is not finite")
         points = arrays["points"]
         if points.shape != (len(arrays["weights"]), len(keys)) or any(
-            arrays[n].shape != (len(keys),) for n in ("mean", "scale", "inverse_length")
+            arrays[n].shape != (len(keys),) for n in ("mean", "scale", "inverse_length", "width_slopes")
         ):
             raise ValueError("its parts do not fit together")
         signal, slope, offset, spread = arrays["scalars"].tolist()
@@ -147,6 +162,7 @@ def read_correction(path: Path) -> Correction:
             kind=kind, keys=keys, gates=gates, mean=arrays["mean"], scale=arrays["scale"],
             inverse_length=arrays["inverse_length"], points=points, weights=arrays["weights"], signal=signal,
             slope=slope, offset=offset, spread=spread, band=ErrorBand(tuple(arrays["log_widths"].tolist())),
+            width_slopes=arrays["width_slopes"],
         )  # fmt: skip
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise UsageError(

@@ -91,10 +91,14 @@ class ErrorBand:
             raise ValueError(f"Invalid value for argument `risk`. Expected (0, 1). Received {risk}.")
         return value * math.exp(math.copysign(self.width(abs(1 - 2 * risk)), 0.5 - risk))
 
+    def scaled(self, factor: float) -> ErrorBand:
+        """A band `factor` times as wide."""
+        return ErrorBand(tuple(w * factor for w in self.log_widths))
+
     def widened(self, factor: float, least: float) -> ErrorBand:
         """A band `factor` times as wide, whose 90% width is at least `least`."""
         at_90 = self.width(0.9)
         factor = max(factor, least / at_90) if at_90 > 0 else 0.0
         if factor == 0.0:
             return ErrorBand(tuple(least * level / 0.9 for level in LEVELS))
-        return ErrorBand(tuple(w * factor for w in self.log_widths))
+        return self.scaled(factor)

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["accuracy", "spearman"]
+__all__ = ["accuracy", "kendall", "spearman"]
 
 FloatArray = npt.NDArray[np.float64]
+
+_PAIR_ROWS = 512  # Rows compared with all others at once: bounds the memory.
 
 
 def accuracy(
@@ -53,6 +55,21 @@ def spearman(a: FloatArray, b: FloatArray) -> float | None:
     if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
     return float(np.corrcoef(_ranks(a), _ranks(b))[0, 1])
+
+
+def kendall(a: FloatArray, b: FloatArray) -> float | None:
+    """Rank correlation tau-b, which counts pairs in the same and in the other order; None where it is not defined."""
+    if len(a) < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return None
+    agree = pairs_a = pairs_b = 0.0
+    for start in range(0, len(a), _PAIR_ROWS):
+        part = slice(start, start + _PAIR_ROWS)
+        order_a = np.sign(a[part, None] - a[None, :])
+        order_b = np.sign(b[part, None] - b[None, :])
+        agree += float(np.sum(order_a * order_b))
+        pairs_a += float(np.sum(order_a != 0))
+        pairs_b += float(np.sum(order_b != 0))
+    return agree / float(np.sqrt(pairs_a * pairs_b))
 
 
 def _ranks(values: FloatArray) -> FloatArray:

@@ -144,41 +144,32 @@ class LatencyPredictor:
         times, call_ms = self._priced(graph)
         return math.fsum(times) + call_ms
 
-    def predict_ms(self, graphs: Sequence[OpGraph]) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Latency, lower and upper end of the interval in ms of many networks, each [N]; as by `predict`."""
-        estimates = self._estimates(graphs)
-        return (
-            np.array([e.latency_ms for e in estimates]),
-            np.array([e.interval_ms[0] for e in estimates]),
-            np.array([e.interval_ms[1] for e in estimates]),
-        )
-
-    def predict(self, graph: OpGraph) -> LatencyEstimate:
-        """Predicts the latency of one inference of `graph`, with batch size and element types as they stand."""
-        return self._estimates([graph])[0]
-
-    def _estimates(self, graphs: Sequence[OpGraph]) -> list[LatencyEstimate]:
-        factors: dict[int, tuple[float, Correction]] = {}
+    def predict_many(self, graphs: Sequence[OpGraph]) -> list[LatencyEstimate]:
+        """Predicts many networks, each as by `predict`; corrections are computed for all of them together."""
+        corrected: dict[int, tuple[float, ErrorBand]] = {}
         if self.corrections:
             described = [describe(graph) for graph in graphs]
             for correction in self.corrections:
-                accepted = [i for i, d in enumerate(described) if i not in factors and correction.accepts(d)]
+                accepted = [i for i, d in enumerate(described) if i not in corrected and correction.accepts(d)]
                 if accepted:
-                    logs = correction.log_factors([described[i] for i in accepted])
-                    factors.update(
-                        (i, (math.exp(v), correction)) for i, v in zip(accepted, logs.tolist(), strict=True)
-                    )
-        return [self._estimate(graph, *factors.get(i, (1.0, None))) for i, graph in enumerate(graphs)]
+                    own = [described[i] for i in accepted]
+                    factors = np.exp(correction.log_factors(own)).tolist()
+                    wider = np.exp(correction.log_widening(own)).tolist()
+                    for i, factor, widening in zip(accepted, factors, wider, strict=True):
+                        corrected[i] = (factor, correction.band.scaled(widening))
+        return [self._estimate(graph, *corrected.get(i, (1.0, None))) for i, graph in enumerate(graphs)]
 
-    def _estimate(self, graph: OpGraph, factor: float, correction: Correction | None) -> LatencyEstimate:
+    def predict(self, graph: OpGraph) -> LatencyEstimate:
+        """Predicts the latency of one inference of `graph`, with batch size and element types as they stand."""
+        return self.predict_many([graph])[0]
+
+    def _estimate(self, graph: OpGraph, factor: float, band: ErrorBand | None) -> LatencyEstimate:
         times, call_ms = self._priced(graph)
         times = [factor * ms for ms in times]
         latency_ms = math.fsum(times) + factor * call_ms
         dtype = quantised_as_int8(graph.tensors[graph.inputs[0]].dtype) if graph.inputs else self.dtype
         notes: list[str] = []
-        if correction is not None:
-            band = correction.band
-        else:
+        if band is None:
             notes, guessed_ms = self._notes(graph, times, latency_ms, dtype)
             band = self._band(dtype, not notes, guessed_ms / latency_ms if latency_ms > 0 else 0.0)
         if len(notes) > _MOST_NOTES:

@@ -106,11 +106,12 @@ def solve_prices(
     except ImportError as error:
         raise MissingDependencyError("scipy", "fit", "Fitting a latency predictor") from error
     relative = values / latency_ms[:, None]
-    scale = np.sqrt((relative**2).mean(axis=0)) + 1e-300
+    seen = np.any(values > 0, axis=0)
+    scale = np.where(seen, np.sqrt((relative**2).mean(axis=0)), 1.0)
     rows, prior = relative / scale, prior_ms * scale
     pull = np.sqrt(ridge * len(rows))
-    weights = base = np.ones(len(rows)) if row_weights is None else row_weights
-    solution = prior
+    base = np.ones(len(rows)) if row_weights is None else row_weights
+    weights, solution = base, prior
     for _ in range(1 + _ROBUST_ROUNDS):
         system = np.vstack([rows * weights[:, None], pull * np.eye(rows.shape[1])])
         target = np.concatenate(
@@ -118,9 +119,10 @@ def solve_prices(
         )
         found, _ = nnls(system, target, maxiter=100 * rows.shape[1])
         solution = found + floor * prior
-        error = np.abs(rows @ solution - 1.0)
-        weights = base * np.sqrt(np.minimum(1.0, _ROBUST_ERROR / np.maximum(error, 1e-9)))
-    return np.asarray(solution / scale, dtype=np.float64)
+        miss = np.abs(rows @ solution - 1.0)
+        weights = base * np.sqrt(np.minimum(1.0, _ROBUST_ERROR / np.maximum(miss, 1e-9)))
+    # Of a quantity that no network has nothing was learned: it keeps its prior.
+    return np.asarray(np.where(seen, solution / scale, prior_ms), dtype=np.float64)
 
 
 def as_coefficients(columns: Sequence[Column], prices_ms: FloatArray) -> dict[str, dict[str, float]]:

@@ -77,11 +77,15 @@ class GraphBuilder:
         self._images.append(image)
         return len(self._choices) - 1
 
-    def conv(self, x: int, channels: int, kernel: int, stride: int = 1, *, groups: int = 1) -> int:
-        """Convolution with "same" padding; its batch normalisation is part of it."""
+    def conv(
+        self, x: int, channels: int, kernel: int, stride: int = 1, *, groups: int = 1, zero: bool = False
+    ) -> int:
+        """Convolution with "same" padding; its batch normalisation is part of it. `zero`: of weights that are zero."""
         image = self._images[x]
         out = (-(-image[0] // stride), -(-image[1] // stride), channels)
-        return self.append(operators.conv(image, out, kernel, stride, self.dtype, groups=groups), (x,))
+        return self.append(
+            operators.conv(image, out, kernel, stride, self.dtype, groups=groups, zero=zero), (x,)
+        )
 
     def depthwise(self, x: int, kernel: int, stride: int = 1) -> int:
         """Depthwise convolution with "same" padding; its batch normalisation is part of it."""

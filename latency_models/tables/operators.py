@@ -66,15 +66,26 @@ def _weight_bytes(count: int, biases: int, dtype: str) -> int:
 
 @lru_cache(maxsize=_CACHE)
 def conv(
-    x: Image, y: Image, kernel: int, stride: int, dtype: str, *, groups: int = 1, padding: str = "same"
+    x: Image,
+    y: Image,
+    kernel: int,
+    stride: int,
+    dtype: str,
+    *,
+    groups: int = 1,
+    padding: str = "same",
+    zero: bool = False,
 ) -> Choice:
-    """Convolution from map `x` to map `y`; with groups each result reads `1 / groups` of the channels of `x`."""
+    """Convolution from map `x` to map `y`; with groups each result reads `1 / groups` of the channels of `x`.
+
+    The flag "zero" marks weights that are all zero.
+    """
     depth = x[-1] // groups
     weights = y[-1] * kernel * kernel * depth
     operator = Operator(
         "CONV_2D", (tensor(x, dtype),), (tensor(y, dtype),), (kernel, kernel), (stride, stride), (1, 1), padding,
         macs=y[0] * y[1] * weights, parameter_bytes=_weight_bytes(weights, y[-1], dtype),
-        flags=(f"groups={groups}",) if groups > 1 else (),
+        flags=((f"groups={groups}",) if groups > 1 else ()) + (("zero",) if zero else ()),
     )  # fmt: skip
     return _both(operator)
 

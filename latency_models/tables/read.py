@@ -21,6 +21,7 @@ def read_columns(
     *,
     operators: Path | None = None,
     only: Container[str] | None = None,
+    dead_parts: str | None = None,
 ) -> list[MeasuredColumn]:
     """Reads measured columns with their networks.
 
@@ -29,6 +30,8 @@ def read_columns(
         files: the files of the release; several are read one after the other.
         operators: for "mobile-ml-benchmark", the file of the networks' operators.
         only: names of the columns to build; all by default.
+        dead_parts: for "nasbench201", what ran of the dead parts of cells (a key of `nasbench201.DEAD_PARTS`); by
+            default what is known of each column.
 
     Raises:
         UsageError: the format is unknown, no file is given, or a file is malformed.
@@ -44,17 +47,21 @@ def read_columns(
         )
     columns: list[MeasuredColumn] = []
     for path in files:
-        columns.extend(_read_one(format, path, operators, only))
+        columns.extend(_read_one(format, path, operators, only, dead_parts))
     return columns
 
 
 def _read_one(
-    format: str, path: Path, operators: Path | None, only: Container[str] | None
+    format: str,
+    path: Path,
+    operators: Path | None,
+    only: Container[str] | None,
+    dead_parts: str | None,
 ) -> list[MeasuredColumn]:
     if format == "nasbench201":
         from edgenas.latency_models.tables.nasbench201_table import read_nasbench201
 
-        return read_nasbench201(path, only=only)
+        return read_nasbench201(path, only=only, dead_parts=dead_parts)
     if format == "fbnet":
         from edgenas.latency_models.tables.fbnet import read_fbnet
 

@@ -1,0 +1,291 @@
+"""Fits the predictor of one configuration to columns of published tables, and tests it on networks held out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from edgenas.errors import EdgenasError
+from edgenas.latency_models.correction import Correction
+from edgenas.latency_models.correction_fit import fit_correction, with_band
+from edgenas.latency_models.descriptors import describe
+from edgenas.latency_models.domain import Domain
+from edgenas.latency_models.error_band import ErrorBand
+from edgenas.latency_models.evaluation import accuracy
+from edgenas.latency_models.feature_sets import FEATURE_SETS
+from edgenas.latency_models.features import quantised_as_int8
+from edgenas.latency_models.fit import Fit, Point
+from edgenas.latency_models.predictor import LatencyPredictor
+from edgenas.latency_models.prices import as_coefficients, quantity_matrix, scaled_prior, solve_prices
+from edgenas.latency_models.ruy_features import PRIOR_RATIOS
+from edgenas.latency_models.tables.column import MeasuredColumn
+from edgenas.latency_models.usable import check_unit, usable_rows
+
+__all__ = [
+    "Group",
+    "accuracy_of",
+    "bands_of",
+    "fit_groups",
+    "merge_columns",
+    "points_of",
+    "sources_of",
+    "with_correction",
+]
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.intp]
+
+_FOLDS = 5
+# From this many networks of one kind on a correction is learned; more than the most teach it little and cost much.
+_FEWEST_FOR_CORRECTION, _MOST_FOR_CORRECTION = 300, 2000
+
+
+@dataclass(frozen=True)
+class Group:
+    """Networks of one kind, measured on one configuration.
+
+    Attributes:
+        kind: name of the kind, e.g. "nasbench201"; small letters, digits, "-", "_".
+        column: the usable rows.
+        notes: what was left out.
+    """
+
+    kind: str
+    column: MeasuredColumn
+    notes: tuple[str, ...] = ()
+
+
+def merge_columns(kind: str, columns: Sequence[MeasuredColumn], name: str) -> Group:
+    """Puts columns about one configuration together; a network that several hold counts once, the first one.
+
+    Raises:
+        UsageError: a column does not hold milliseconds.
+    """
+    notes: list[str] = []
+    parts: list[MeasuredColumn] = []
+    seen: set[str] = set()
+    for column in columns:
+        usable = usable_rows(column)
+        check_unit(usable.column)
+        notes += usable.notes
+        new = np.array([i for i, n in enumerate(usable.column.names) if n not in seen], dtype=np.intp)
+        seen.update(usable.column.names)
+        parts.append(usable.column.take(new))
+    return Group(kind, _joined(parts, name), tuple(dict.fromkeys(notes)))
+
+
+def _joined(parts: Sequence[MeasuredColumn], name: str) -> MeasuredColumn:
+    return MeasuredColumn(
+        name=name,
+        names=tuple(n for part in parts for n in part.names),
+        families=tuple(f for part in parts for f in part.families),
+        graphs=tuple(g for part in parts for g in part.graphs),
+        latency_ms=np.concatenate([part.latency_ms for part in parts]),
+        spread_ms=np.concatenate([part.spread_ms for part in parts]),
+        rows=tuple(r for part in parts for r in part.rows),
+        origin=parts[0].origin,
+    )
+
+
+def fit_groups(
+    groups: Sequence[Group],
+    *,
+    device: str,
+    configuration: str,
+    dtype: str,
+    confidence: float = 0.9,
+    seed: int = 0,
+    facts: Mapping[str, Any] | None = None,
+) -> Fit:
+    """Fits prices of TFLite's CPU kernels to all groups together, and a correction to each group that is large enough.
+
+    Every error on the card is on networks held out, in five parts drawn at random from the rows of a group. (A
+    third of the NAS-Bench-201 networks has an equal twin in the other parts: so has a network that a user asks about.)
+
+    Args:
+        groups: measured networks by kind.
+        device: device profile.
+        configuration: configuration of the device.
+        dtype: element type of the networks, "int8" or "float32".
+        confidence: confidence of the intervals.
+        seed: seed of the split.
+        facts: further entries of the card.
+
+    Raises:
+        EdgenasError: there are no rows.
+        MissingDependencyError: SciPy is not installed.
+    """
+    features = FEATURE_SETS["ruy"]
+    graphs = [graph for group in groups for graph in group.column.graphs]
+    latency_ms = np.concatenate([group.column.latency_ms for group in groups])
+    if not graphs:
+        raise EdgenasError(f"No usable rows for {device}/{configuration}.")
+    counts = [len(group.column) for group in groups]
+    weights = np.concatenate([np.full(n, 1 / np.sqrt(n)) for n in counts]) * np.sqrt(len(graphs) / len(groups))
+    matrix = quantity_matrix(graphs, features)
+    rng = np.random.default_rng(seed)
+    fold = np.concatenate([rng.permutation(n) % _FOLDS for n in counts])
+
+    def prices(chosen: IntArray) -> FloatArray:
+        prior = scaled_prior(matrix.columns, PRIOR_RATIOS[dtype], matrix.values[chosen], latency_ms[chosen])
+        return solve_prices(matrix.values[chosen], latency_ms[chosen], prior, weights[chosen])
+
+    summed_held_out = np.empty(len(graphs))
+    for held in range(_FOLDS):
+        summed_held_out[fold == held] = matrix.values[fold == held] @ prices(np.flatnonzero(fold != held))
+    final = prices(np.arange(len(graphs)))
+    summed = matrix.values @ final
+    predicted = summed_held_out.copy()
+    corrections: list[Correction] = []
+    starts = np.concatenate([[0], np.cumsum(counts)])
+    for group, start, end in zip(groups, starts[:-1], starts[1:], strict=True):
+        if end - start < _FEWEST_FOR_CORRECTION:
+            continue
+        part = slice(int(start), int(end))
+        correction, held_out = with_correction(
+            group, summed[part], summed_held_out[part], fold[part], seed=seed
+        )
+        corrections.append(correction)
+        predicted[part] = held_out
+    predictor = LatencyPredictor(
+        name=f"{device}/{configuration}",
+        device=device,
+        configuration=configuration,
+        dtype=dtype,
+        coefficients=as_coefficients(matrix.columns, final),
+        bands={dtype: ErrorBand.from_residuals(np.log(latency_ms / summed_held_out).tolist())},
+        domain=Domain.of(_distinct_operators(groups), latency_ms.tolist()),
+        confidence=confidence,
+        features=features,
+        corrections=tuple(corrections),
+    )
+    bands = [bands_of(group, corrections) for group in groups]
+    points = points_of(groups, predicted, dtype, confidence, bands)
+    card = {
+        "device": device,
+        "configuration": configuration,
+        "dtype": dtype,
+        **accuracy_of(points),
+        "confidence": confidence,
+        "split": f"{_FOLDS}-fold over random rows; every error is on networks held out",
+        "seed": seed,
+        "by_kind": {
+            group.kind: accuracy_of(points[int(a) : int(b)])
+            for group, a, b in zip(groups, starts[:-1], starts[1:], strict=True)
+        },
+        "sources": sources_of(groups),
+        "notes": [note for group in groups for note in group.notes],
+        **(facts or {}),
+    }
+    return Fit(predictor, card, tuple(points))
+
+
+def with_correction(
+    group: Group, summed: FloatArray, summed_held_out: FloatArray, fold: IntArray, *, seed: int
+) -> tuple[Correction, FloatArray]:
+    """A correction fitted on all rows of a group, with the band of its errors on rows held out.
+
+    Args:
+        group: the networks.
+        summed: latency [N] by a sum over operators that was fitted on all rows.
+        summed_held_out: the same by fits without the row's part.
+        fold: part of each row [N].
+        seed: seed of the subsets.
+
+    Returns:
+        The correction, and the corrected latency of every row by a fit without its part [N].
+    """
+    measured = group.column.latency_ms
+    cache: dict[int, dict[str, float]] = {}
+    described = [cache.setdefault(id(g), describe(g)) for g in group.column.graphs]
+    held_out = summed_held_out.copy()
+    for held in range(int(fold.max()) + 1):
+        rest, out = np.flatnonzero(fold != held), np.flatnonzero(fold == held)
+        correction = fit_correction(
+            group.kind,
+            [described[i] for i in rest],
+            np.log(measured[rest] / summed_held_out[rest]),
+            seed=seed,
+            most=_MOST_FOR_CORRECTION,
+        )
+        spoken = np.array([i for i in out if correction.accepts(described[i])], dtype=np.intp)
+        if len(spoken):
+            held_out[spoken] *= np.exp(correction.log_factors([described[i] for i in spoken]))
+    final = fit_correction(
+        group.kind, described, np.log(measured / summed), seed=seed, most=_MOST_FOR_CORRECTION
+    )
+    return with_band(final, described, np.log(measured / held_out)), held_out
+
+
+def points_of(
+    groups: Sequence[Group],
+    predicted: FloatArray,
+    dtype: str,
+    confidence: float,
+    bands: Sequence[Sequence[ErrorBand] | None] | None = None,
+) -> list[Point]:
+    """Held-out predictions with their intervals.
+
+    Args:
+        groups: measured networks.
+        predicted: by fits without the network, ms, all groups one after the other.
+        dtype: element type of the networks.
+        confidence: confidence of the intervals.
+        bands: per group the band of each network; None for one band from the errors of the group.
+    """
+    points: list[Point] = []
+    start = 0
+    for group, own in zip(groups, bands or [None] * len(groups), strict=True):
+        values = predicted[start : start + len(group.column)]
+        start += len(group.column)
+        if own is None:
+            errors = np.log(group.column.latency_ms / values).tolist()
+            own = [ErrorBand.from_residuals(errors)] * len(values)
+        for name, measured, value, band in zip(
+            group.column.names, group.column.latency_ms.tolist(), values.tolist(), own, strict=True
+        ):
+            low, high = band.interval(value, confidence)
+            points.append(Point(name, quantised_as_int8(dtype), measured, value, low, high))
+    return points
+
+
+def bands_of(group: Group, corrections: Sequence[Correction]) -> list[ErrorBand] | None:
+    """The band of each network by the correction of its kind, None where there is none."""
+    for correction in corrections:
+        if correction.kind == group.kind:
+            described = [describe(graph) for graph in group.column.graphs]
+            return [correction.band.scaled(f) for f in np.exp(correction.log_widening(described)).tolist()]
+    return None
+
+
+def sources_of(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """Where the rows come from, for the card."""
+    return [
+        {
+            "kind": group.kind,
+            "column": group.column.name,
+            "rows": len(group.column),
+            "source": group.column.origin.source,
+            "licence": group.column.origin.licence,
+            "commit": group.column.origin.commit,
+        }
+        for group in groups
+    ]
+
+
+def accuracy_of(points: Sequence[Point]) -> dict[str, Any]:
+    """Figures of `evaluation.accuracy` about held-out predictions."""
+    columns = (
+        np.array([getattr(p, name) for p in points], dtype=np.float64)
+        for name in ("measured_ms", "predicted_ms", "low_ms", "high_ms")
+    )
+    return accuracy(*columns)
+
+
+def _distinct_operators(groups: Sequence[Group]) -> set[Any]:
+    by_id = {id(o): o for group in groups for graph in group.column.graphs for o in graph.operators}
+    return set(by_id.values())
