@@ -105,7 +105,12 @@ def evaluate_command(
     if device and device_option and device != device_option:
         raise UsageError(f"Two devices are named: {device!r} and --device {device_option!r}. Name one.")
     results = evaluate_tables(
-        format_, tables, operators=operators, wanted=device or device_option, predictor_dir=predictor, tell=say
+        format_,
+        tables,
+        operators=operators,
+        wanted=device or device_option,
+        predictor_dir=predictor,
+        tell=say,
     )
     if as_json:
         print_json(results)
@@ -132,12 +137,16 @@ def evaluate_command(
 @command.command(name="fit")
 @click.argument("device")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder of the public tables.")
-@click.option("--table", "tables", multiple=True, type=click.Path(path_type=Path), help="A table of your own.")
+@click.option(
+    "--table", "tables", multiple=True, type=click.Path(path_type=Path), help="A table of your own."
+)
 @click.option("--format", "format_", default="edgenas", type=click.Choice(FORMATS), show_default=True)
 @_operators_option
 @click.option("--column", help="Column of the table; needed where it has several.")
 @click.option("--configuration", default="measured", show_default=True, help="Name for a table of your own.")
-@click.option("--out", type=click.Path(path_type=Path), help="Folder of the predictors; the user's without it.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="Folder of the predictors; the user's without it."
+)
 @click.option("--readme", type=click.Path(path_type=Path), help="File whose accuracy table is written anew.")
 @click.option("--processes", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
@@ -152,7 +161,7 @@ def fit_command(as_json: bool, **options: Any) -> None:
     """
     from edgenas.latency_models.fit_devices import fit_devices
 
-    rows = []
+    rows: list[dict[str, Any]] = []
     for device, configuration, folder, card in fit_devices(**options):
         rows.append({"device": device, "configuration": configuration, "folder": str(folder), "card": card})
         say(f"{device}/{configuration}: MAPE {card['mape_percent']:.2f}% on {card['rows']} rows held out")
@@ -169,7 +178,9 @@ def fit_command(as_json: bool, **options: Any) -> None:
 @command.command(name="adapt")
 @click.option("--from", "source", required=True, help="Device whose predictor is adapted.")
 @click.option("--source-configuration", help="Configuration of that device; its default without it.")
-@click.option("--samples", required=True, type=click.Path(path_type=Path), help="Measurements of the new device.")
+@click.option(
+    "--samples", required=True, type=click.Path(path_type=Path), help="Measurements of the new device."
+)
 @_format_option
 @_operators_option
 @click.option("--column", help="Column of the samples, e.g. myphone_ms; needed where there are several.")

@@ -89,11 +89,11 @@ def adapt(
         device=device,
         configuration=configuration,
         dtype=dtype,
-        coefficients=_completed(as_coefficients(matrix.columns, prices), source, prior, prices, matrix.columns),
-        bands={dtype: band},
-        domain=Domain.of(
-            {o for graph in column.graphs for o in graph.operators}, measured.tolist()
+        coefficients=_completed(
+            as_coefficients(matrix.columns, prices), source, prior, prices, matrix.columns
         ),
+        bands={dtype: band},
+        domain=Domain.of({o for graph in column.graphs for o in graph.operators}, measured.tolist()),
         confidence=source.confidence,
         features=source.features,
         corrections=tuple(replace(c, band=band) for c in source.corrections) if corrected else (),
@@ -169,9 +169,7 @@ def _solve(values: FloatArray, latency_ms: FloatArray, prior: FloatArray, ridge:
     return solve_prices(values, latency_ms, prior * speed, ridge=ridge, floor=_FLOOR)
 
 
-def _leave_one_out(
-    values: FloatArray, latency_ms: FloatArray, prior: FloatArray, ridge: float
-) -> FloatArray:
+def _leave_one_out(values: FloatArray, latency_ms: FloatArray, prior: FloatArray, ridge: float) -> FloatArray:
     predicted = np.empty(len(latency_ms))
     for i in range(len(latency_ms)):
         rest = np.arange(len(latency_ms)) != i

@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from edgenas.errors import UsageError
-from edgenas.latency_models.descriptors import GATE
 from edgenas.latency_models.error_band import ErrorBand
 from edgenas.storage import atomic_path
 
@@ -146,9 +145,7 @@ def read_correction(path: Path) -> Correction:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name].astype(np.float64) for name in _ARRAYS}
             keys = tuple(str(k) for k in archive["keys"])
-            gates = dict(
-                zip(map(str, archive["gate_keys"]), map(float, archive["gate_values"]), strict=True)
-            )
+            gates = dict(zip(map(str, archive["gate_keys"]), map(float, archive["gate_values"]), strict=True))
             kind = str(archive["kind"])
         if not all(np.isfinite(a).all() for a in arrays.values()):
             raise ValueError("a number is not finite")

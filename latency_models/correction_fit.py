@@ -95,7 +95,9 @@ def with_band(
     size = np.abs(log_ratios)
     target = np.log(size + _LEAST_ERROR_SHARE * float(np.median(size)) + 1e-9)
     target -= target.mean()
-    slopes = np.linalg.solve(x.T @ x + _WIDTH_RIDGE * len(x) * np.eye(x.shape[1]), x.T @ target)
+    slopes = np.asarray(
+        np.linalg.solve(x.T @ x + _WIDTH_RIDGE * len(x) * np.eye(x.shape[1]), x.T @ target), dtype=np.float64
+    )
     sloped = replace(correction, width_slopes=slopes)
     typical = log_ratios / np.exp(sloped.log_widening(described))
     return replace(sloped, band=ErrorBand.from_residuals(typical.tolist()))

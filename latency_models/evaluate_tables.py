@@ -110,7 +110,9 @@ def select_column(columns: Sequence[MeasuredColumn], name: str | None) -> Measur
     if name is None:
         if len(columns) == 1:
             return columns[0]
-        raise UsageError(f"The table has several columns: {', '.join(names)}. Name one with --column or --device.")
+        raise UsageError(
+            f"The table has several columns: {', '.join(names)}. Name one with --column or --device."
+        )
     for column in columns:
         if column.name == column_name(name):
             return column

@@ -60,7 +60,7 @@ def element_type(operator: Operator) -> str:
 
 
 def quantised_as_int8(dtype: str) -> str:
-    """"int8" for "uint8", else the type itself."""
+    """ "int8" for "uint8", else the type itself."""
     return "int8" if dtype == "uint8" else dtype
 
 

@@ -71,9 +71,7 @@ def fit_devices(
     yield _store(device, configuration, fit, root)
 
 
-def _store(
-    device: str, configuration: str, fit: Fit, root: Path
-) -> tuple[str, str, Path, dict[str, Any]]:
+def _store(device: str, configuration: str, fit: Fit, root: Path) -> tuple[str, str, Path, dict[str, Any]]:
     folder = root / device / configuration
     fit.predictor.save(folder, fit.card)
     return device, configuration, folder, fit.card

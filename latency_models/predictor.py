@@ -150,7 +150,9 @@ class LatencyPredictor:
         if self.corrections:
             described = [describe(graph) for graph in graphs]
             for correction in self.corrections:
-                accepted = [i for i, d in enumerate(described) if i not in corrected and correction.accepts(d)]
+                accepted = [
+                    i for i, d in enumerate(described) if i not in corrected and correction.accepts(d)
+                ]
                 if accepted:
                     own = [described[i] for i in accepted]
                     factors = np.exp(correction.log_factors(own)).tolist()
@@ -181,9 +183,7 @@ class LatencyPredictor:
             confidence=self.confidence,
             operators=tuple(
                 (i, operator.type, ms, place)
-                for i, (operator, ms, place) in enumerate(
-                    zip(graph.operators, times, placement, strict=True)
-                )
+                for i, (operator, ms, place) in enumerate(zip(graph.operators, times, placement, strict=True))
             ),
             in_domain=not notes,
             domain_notes=tuple(notes),

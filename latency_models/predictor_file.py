@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from edgenas.errors import UsageError
+from edgenas.latency_models.correction import Correction, read_correction, write_correction
 from edgenas.latency_models.domain import Domain, Range
 from edgenas.latency_models.error_band import LEVELS, ErrorBand
-from edgenas.latency_models.correction import Correction, read_correction, write_correction
 from edgenas.latency_models.feature_sets import FEATURE_SETS, feature_set
 from edgenas.latency_models.predictor import LatencyPredictor
 from edgenas.storage import read_json, write_json

@@ -114,9 +114,7 @@ def solve_prices(
     weights, solution = base, prior
     for _ in range(1 + _ROBUST_ROUNDS):
         system = np.vstack([rows * weights[:, None], pull * np.eye(rows.shape[1])])
-        target = np.concatenate(
-            [weights * (1.0 - floor * (rows @ prior)), pull * (1.0 - floor) * prior]
-        )
+        target = np.concatenate([weights * (1.0 - floor * (rows @ prior)), pull * (1.0 - floor) * prior])
         found, _ = nnls(system, target, maxiter=100 * rows.shape[1])
         solution = found + floor * prior
         miss = np.abs(rows @ solution - 1.0)

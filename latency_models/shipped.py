@@ -41,7 +41,6 @@ _MOBILE = "mobile-ml-benchmark"
 _FOLDS = 5
 
 
-
 def shippable_devices() -> tuple[str, ...]:
     """Devices whose file names columns of published tables."""
     from edgenas.device_profiles.catalogue import list_devices
@@ -91,9 +90,7 @@ def _all_files() -> list[str]:
 
 def _jobs(devices: Sequence[str]) -> list[tuple[str, ...]]:
     """Devices that are fitted together: all phones of one release share what they have in common."""
-    together = [
-        d for d in devices if any(f == _MOBILE for pairs in columns_of(d).values() for f, _ in pairs)
-    ]
+    together = [d for d in devices if any(f == _MOBILE for pairs in columns_of(d).values() for f, _ in pairs)]
     alone = [(d,) for d in devices if d not in together]
     # The long ones first.
     alone.sort(key=lambda job: job[0] not in (_EDGETPU, "raspi4", "pixel3", "pixel2"))

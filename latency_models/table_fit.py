@@ -125,7 +125,9 @@ def fit_groups(
     if not graphs:
         raise EdgenasError(f"No usable rows for {device}/{configuration}.")
     counts = [len(group.column) for group in groups]
-    weights = np.concatenate([np.full(n, 1 / np.sqrt(n)) for n in counts]) * np.sqrt(len(graphs) / len(groups))
+    weights = np.concatenate([np.full(n, 1 / np.sqrt(n)) for n in counts]) * np.sqrt(
+        len(graphs) / len(groups)
+    )
     matrix = quantity_matrix(graphs, features)
     rng = np.random.default_rng(seed)
     fold = np.concatenate([rng.permutation(n) % _FOLDS for n in counts])

@@ -127,9 +127,7 @@ def _reduction(builder: GraphBuilder, x: int, channels: int) -> int:
     return builder.add(shortcut, builder.conv(builder.relu(y), channels, 3))
 
 
-def _cell(
-    builder: GraphBuilder, x: int, terms: _Terms, depends: bool, multiplied: frozenset[int]
-) -> int:
+def _cell(builder: GraphBuilder, x: int, terms: _Terms, depends: bool, multiplied: frozenset[int]) -> int:
     """One cell on the value `x`; the convolutions into the nodes `multiplied` have weights that are all zero.
 
     Zeros come from a product of the cell's input with 0. Where the whole cell does not depend on its input they are
@@ -246,7 +244,12 @@ def _multiplied_by_zero(cell: Cell, terms: _Terms) -> frozenset[int]:
     return frozenset(kept)
 
 
-_TERMS = {"pruned": _without_dead_parts, "sums": _with_sums_of_zeros, "zeros": _with_zeros, "all": _everything}
+_TERMS = {
+    "pruned": _without_dead_parts,
+    "sums": _with_sums_of_zeros,
+    "zeros": _with_zeros,
+    "all": _everything,
+}
 
 
 def _read_nodes(terms: _Terms) -> frozenset[int]:

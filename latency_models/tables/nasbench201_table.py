@@ -21,8 +21,8 @@ _OTHER = Origin("table of NAS-Bench-201 networks", "unstated")
 # nobody reads costs nothing; in EAGLE's both cost nothing; on the phones of pixel2 and so on all cost the same, and
 # a product with zero costs 0.2 to 0.4 ms too. The two simulators (eyeriss, fpga) count every layer.
 _DEAD = {
-    "pixel3": "zeros", "raspi4": "zeros", "edgetpu": "zeros", "edgegpu": "zeros", "pixel2": "all",
-    "true_a76": "sums", "samsung_a50": "all", "samsung_s7": "all", "essential_ph_1": "all", "eyeriss": "all", "fpga": "all",
+    "pixel3": "zeros", "raspi4": "zeros", "edgetpu": "zeros", "edgegpu": "zeros", "true_a76": "sums", "pixel2": "all",
+    "samsung_a50": "all", "samsung_s7": "all", "essential_ph_1": "all", "eyeriss": "all", "fpga": "all",
 }  # fmt: skip
 _INT8 = frozenset({"rice_edgetpu", "edgetpu", "eagle_tpu", "eagle_cpu_855", "eagle_dsp_855"})
 _KNOWN = frozenset({"arch_idx", "i", "index", "op_idx_list"})
