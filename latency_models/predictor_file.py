@@ -63,14 +63,13 @@ def read_predictor(folder: Path) -> LatencyPredictor:
         raise UsageError(f'{path} is not a latency predictor. Expected "format": "{FORMAT}".')
     _check_version(path, "version", data.get("version"), VERSION)
     features = data.get("feature_set")
-    if not isinstance(features, dict) or features.get("name") not in FEATURE_SETS:
+    if not isinstance(features, dict) or str(features.get("name")) not in FEATURE_SETS:
         raise UsageError(
             f"{path} uses the feature set {features!r}, which this edgenas does not know. Update edgenas: "
             "pip install --upgrade edgenas"
         )
-    _check_version(
-        path, "feature_set version", features.get("version"), FEATURE_SETS[features["name"]].version
-    )
+    version = FEATURE_SETS[str(features["name"])].version
+    _check_version(path, "feature_set version", features.get("version"), version)
     try:
         corrections = tuple(
             read_correction(folder / _correction_file(str(kind))) for kind in data["corrections"]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from edgenas.errors import EdgenasError, UsageError
+from edgenas.latency_models.correction_fit import fit_correction
 from edgenas.latency_models.fit import Fit
 from edgenas.latency_models.predictor import LatencyPredictor
 from edgenas.latency_models.predictor_file import read_card
@@ -32,9 +35,25 @@ def spoil(folder: Path, fitted: Fit, **changes: Any) -> Path:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"version": 2}, "newer edgenas .*version 2; this one reads 1.*pip install --upgrade"),
-        ({"feature_set": 9}, "newer edgenas .*feature_set 9"),
-        ({"version": 0}, "version 0, which this edgenas no longer reads"),
+        ({"version": 3}, "newer edgenas .*version 3; this one reads 2.*pip install --upgrade"),
+        ({"version": 1}, "version 1, which this edgenas no longer reads.*Make it again"),
+        ({"version": None}, "version None, which this edgenas no longer reads"),
+        (
+            {"feature_set": {"name": "xnnpack", "version": 9}},
+            "newer edgenas .feature_set version 9; this one reads 1.*pip install --upgrade",
+        ),
+        (
+            {"feature_set": {"name": "mali", "version": 1}},
+            "'mali'.*this edgenas does not know. Update edgenas",
+        ),
+        ({"feature_set": {"name": ["xnnpack"], "version": 1}}, "this edgenas does not know"),
+        ({"feature_set": 9}, "feature set 9, which this edgenas does not know"),
+        ({"feature_set": {"name": "xnnpack"}}, "feature_set version None, which this edgenas no longer"),
+        ({"corrections": ["../elsewhere"]}, "'../elsewhere' is no name of a correction"),
+        ({"corrections": ["/etc/passwd"]}, "is no name of a correction"),
+        ({"corrections": ["Upper.case"]}, "is no name of a correction"),
+        ({"corrections": 3}, "damaged"),
+        ({"corrections": ["nasbench201"]}, r"correction-nasbench201\.npz is missing or damaged"),
         ({"format": "other"}, "not a latency predictor"),
         ({"confidence": 2.0}, "damaged: ValueError: confidence 2.0"),
         ({"confidence": float("nan")}, "expected a finite number, received nan"),
@@ -51,6 +70,24 @@ def test_wrong_files_are_refused(fitted: Fit, tmp_path: Path, changes: dict[str,
     folder = spoil(tmp_path, fitted, **changes)
     with pytest.raises(UsageError, match=message):
         LatencyPredictor.load(folder)
+
+
+def test_a_predictor_without_a_list_of_corrections_is_refused(fitted: Fit, tmp_path: Path) -> None:
+    fitted.predictor.save(tmp_path)
+    path = tmp_path / "predictor.json"
+    data = json.loads(path.read_text())
+    del data["corrections"]
+    path.write_text(json.dumps(data))
+    with pytest.raises(UsageError, match="damaged: KeyError: 'corrections'"):
+        LatencyPredictor.load(tmp_path)
+
+
+def test_a_correction_whose_name_is_a_path_is_not_written(fitted: Fit, tmp_path: Path) -> None:
+    (tmp_path / "p").mkdir()
+    correction = fit_correction("../escaped", [{"a": 0.0}, {"a": 1.0}, {"a": 2.0}], np.array([0.0, 0.1, 0.2]))
+    with pytest.raises(ValueError, match="is no name of a correction"):
+        replace(fitted.predictor, corrections=(correction,)).save(tmp_path / "p" / "q")
+    assert not list(tmp_path.rglob("*.npz"))
 
 
 def test_file_cut_short_at_any_place_is_refused(fitted: Fit, tmp_path: Path) -> None:

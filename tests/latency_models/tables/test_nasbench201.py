@@ -18,6 +18,7 @@ from edgenas.latency_models.tables.nasbench201 import (
     nasbench201_graph,
     parse_cell,
 )
+from edgenas.latency_models.tables.nasbench201_table import dead_parts_of, states_dead_parts
 from edgenas.latency_models.tables.read import read_columns
 
 _LETTERS = {"n": "none", "s": "skip_connect", "1": "nor_conv_1x1", "3": "nor_conv_3x3", "p": "avg_pool_3x3"}
@@ -71,6 +72,38 @@ def test_dead_convolutions(letters: str, pruned: int, zeros: int, everything: in
     others = 1 + 2 * 3
     for dead, per_cell in (("pruned", pruned), ("zeros", zeros), ("all", everything)):
         assert types(nasbench201_graph(arch(letters), dead=dead))["CONV_2D"] == others + 15 * per_cell, dead
+
+
+@pytest.mark.parametrize(
+    ("letters", "more"),
+    [
+        ("3nns33", 15),  # Node 2 is the sum of two zeros: its convolution runs.
+        ("3nns3p", 0),  # So does its pool.
+        ("3nns3s", 0),  # Handing it on costs nothing.
+        ("n1ns3n", 0),  # Node 1 alone is zero: no sum, a constant.
+        ("nn1s33", 0),  # Node 2 is a convolution of zeros, but no sum of two.
+    ],
+)
+def test_sums_of_two_zeros(letters: str, more: int) -> None:
+    pruned, sums = (nasbench201_graph(arch(letters), dead=dead) for dead in ("pruned", "sums"))
+    assert types(sums)["CONV_2D"] - types(pruned)["CONV_2D"] == more
+    assert types(sums)["AVERAGE_POOL_2D"] - types(pruned)["AVERAGE_POOL_2D"] == (
+        15 if letters[5] == "p" else 0
+    )
+
+
+def test_how_columns_treat_dead_parts() -> None:
+    names = ("rice_raspi4", "raspi4", "true_a76", "samsung_a50", "eagle_cpu_855", "true_640", "pixel9")
+    found = {name: (dead_parts_of(name), states_dead_parts(name)) for name in names}
+    assert found == {
+        "rice_raspi4": ("zeros", True),
+        "raspi4": ("zeros", True),
+        "true_a76": ("sums", True),
+        "samsung_a50": ("all", True),
+        "eagle_cpu_855": ("pruned", True),
+        "true_640": ("pruned", True),
+        "pixel9": ("pruned", False),
+    }
 
 
 def test_a_network_without_a_path_from_input_to_output() -> None:
@@ -207,7 +240,7 @@ def test_failures_of_the_edgetpu_are_explained(edge_table: Path) -> None:
 
 @pytest.mark.shared_data
 @pytest.mark.parametrize(
-    ("name", "dead"), [("rice_raspi4", "zeros"), ("eagle_cpu_855", "pruned"), ("true_a76", "pruned")]
+    ("name", "dead"), [("rice_raspi4", "zeros"), ("eagle_cpu_855", "pruned"), ("true_a76", "sums")]
 )
 def test_the_treatment_of_dead_parts_is_the_one_that_fits(edge_table: Path, name: str, dead: str) -> None:
     (column,) = read_columns("nasbench201", [edge_table], only={name})
