@@ -8,12 +8,14 @@ DEMO := runs/demo
 # The demo keeps its measurements and its predictor of this machine inside the clone.
 export EDGENAS_HOME ?= $(CURDIR)/.edgenas
 
-.PHONY: help setup demo test lint clean
+.PHONY: help setup demo test lint clean predictors
+DATA ?= ../shared/data/latency
 
 help:
 	@echo "make demo   profile this machine, search, train, export, report (about 10 minutes)"
 	@echo "make test   run the tests"
 	@echo "make lint   ruff and mypy"
+	@echo "make predictors DATA=FOLDER   fit the shipped latency predictors again from the public tables"
 	@echo "make clean  remove what demo and test made, but not the virtual environment"
 
 setup: $(VENV)/.installed
@@ -31,7 +33,7 @@ demo: setup
 	$(EDGENAS) train $(DEMO) --iterations 900
 	$(EDGENAS) export --int8 $(DEMO)
 	$(EDGENAS) predict $(DEMO)/export/edgenas_*_int8.tflite --device host
-	$(EDGENAS) profile --device edgetpu || true
+	$(EDGENAS) profile --device edgetpu
 	$(EDGENAS) report $(DEMO)
 	@echo "Open $(DEMO)/report.html. To use this machine's predictor elsewhere: export EDGENAS_HOME=$(EDGENAS_HOME)"
 
@@ -45,3 +47,7 @@ lint: setup
 
 clean:
 	rm -rf runs .edgenas build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+predictors: setup
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(EDGENAS) latency fit all --data $(DATA) --out latency_models/trained \
+	  --readme latency_models/README.md

@@ -138,11 +138,12 @@ def read_correction(path: Path) -> Correction:
     Raises:
         UsageError: the file is missing, cut short or damaged.
     """
+    import struct
     import zipfile
     import zlib
 
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
             arrays = {name: archive[name].astype(np.float64) for name in _ARRAYS}
             keys = tuple(str(k) for k in archive["keys"])
             gates = dict(zip(map(str, archive["gate_keys"]), map(float, archive["gate_values"]), strict=True))
@@ -154,6 +155,8 @@ def read_correction(path: Path) -> Correction:
             arrays[n].shape != (len(keys),) for n in ("mean", "scale", "inverse_length", "width_slopes")
         ):
             raise ValueError("its parts do not fit together")
+        if not (arrays["scale"] > 0).all():
+            raise ValueError("a scale is not above 0")
         signal, slope, offset, spread = arrays["scalars"].tolist()
         return Correction(
             kind=kind, keys=keys, gates=gates, mean=arrays["mean"], scale=arrays["scale"],
@@ -161,7 +164,10 @@ def read_correction(path: Path) -> Correction:
             slope=slope, offset=offset, spread=spread, band=ErrorBand(tuple(arrays["log_widths"].tolist())),
             width_slopes=arrays["width_slopes"],
         )  # fmt: skip
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, MemoryError, OverflowError, RuntimeError,
+        struct.error, zipfile.BadZipFile, zlib.error,
+    ) as error:  # fmt: skip
         raise UsageError(
             f"{path} is missing or damaged ({type(error).__name__}: {error}). Copy the predictor again from where it "
             "came, or make it again with `edgenas latency fit`."

@@ -129,7 +129,7 @@ def _tune(x: FloatArray, y: FloatArray) -> FloatArray:
 
     d = x.shape[1]
     parameters = np.concatenate(
-        [np.full(d, np.log(1 / np.sqrt(2 * d))), [0.0, np.log(0.3 / d), np.log(0.05)]]
+        [np.full(d, np.log(1 / np.sqrt(2 * max(d, 1)))), [0.0, np.log(0.3 / max(d, 1)), np.log(0.05)]]
     )
     relative = np.ones(len(y))
     for round_number in range(_ROUNDS):

@@ -32,10 +32,13 @@ from edgenas.space.architecture import Architecture
 __all__ = ["LatencyPredictor"]
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
-# Outside of the domain nothing was tested: the band grows to three times its width and at least a quarter up,
-# a fifth down, and by the share of the time that is guessed by the prior to a factor of four.
+# What was never tested is less certain: the band grows to three times its width, at least a quarter up and a fifth
+# down, in proportion to the share of the time in operators outside of the domain; to a factor of four by the share of
+# those that nothing like them was measured of. An operator outside of the ranges that takes no time changes nothing.
 _WIDER, _LEAST_LOG_WIDTH, _PRIOR_LOG_WIDTH = 3.0, math.log(1.25), math.log(4.0)
+_NEGLIGIBLE_SHARE = 0.05
 _MOST_NOTES = 8
 _MOST_CACHED = 400_000
 
@@ -46,14 +49,15 @@ class _Prices:
 
     Attributes:
         ms: fragment to milliseconds.
-        outside: fragments that are out of the domain, with the ms of theirs that the prior guesses.
+        outside: fragments with operators outside of the domain, with the (ms in operators out of range, ms in
+            operators never measured, whether there are any of these).
         stored_bytes: fragment to what its parameters take in the cache of the chip; infinite where an operator of
             it does not stand alone.
         call_ms: (height, width, head channels) to the cost of a call.
     """
 
     ms: dict[Fragment, float] = field(default_factory=dict)
-    outside: dict[Fragment, float] = field(default_factory=dict)
+    outside: dict[Fragment, tuple[float, float, bool]] = field(default_factory=dict)
     stored_bytes: dict[Fragment, float] = field(default_factory=dict)
     call_ms: dict[tuple[int, ...], float] = field(default_factory=dict)
 
@@ -172,8 +176,7 @@ class LatencyPredictor:
         dtype = quantised_as_int8(graph.tensors[graph.inputs[0]].dtype) if graph.inputs else self.dtype
         notes: list[str] = []
         if band is None:
-            notes, guessed_ms = self._notes(graph, times, latency_ms, dtype)
-            band = self._band(dtype, not notes, guessed_ms / latency_ms if latency_ms > 0 else 0.0)
+            notes, band = self._judged(graph, times, latency_ms, dtype)
         if len(notes) > _MOST_NOTES:
             notes[_MOST_NOTES:] = [f"and {len(notes) - _MOST_NOTES} more"]
         placement = self.features.placement(graph)
@@ -193,27 +196,31 @@ class LatencyPredictor:
             band=band,
         )
 
-    def _notes(
+    def _judged(
         self, graph: OpGraph, times: Sequence[float], latency_ms: float, dtype: str
-    ) -> tuple[list[str], float]:
-        """What about a network is outside of what was seen, and the ms of operators that were never measured."""
-        notes: dict[str, None] = {}
-        guessed_ms = 0.0
+    ) -> tuple[list[str], ErrorBand]:
+        """What about a network is outside of what was seen, and the band that follows from it."""
+        unknown: dict[str, None] = {}
+        odd: dict[str, None] = {}
+        odd_ms = guessed_ms = 0.0
         for operator, ms in zip(graph.operators, times, strict=True):
             if not self.domain.knows(operator):
                 guessed_ms += ms
-                notes[
+                unknown[
                     f"{operator.type} ({element_type(operator)}) was never measured: estimated by the prior"
                 ] = None
             elif note := self.domain.note(operator):
-                notes[note] = None
+                odd_ms += ms
+                odd[note] = None
+        whole: list[str] = []
         least_ms, most_ms = self.domain.latency_bounds_ms
         if not least_ms <= latency_ms <= most_ms:
             low, high = self.domain.latency_ms
-            notes[f"{latency_ms:.3g} ms in all (seen: {low:.3g} to {high:.3g} ms)"] = None
+            whole.append(f"{latency_ms:.3g} ms in all (seen: {low:.3g} to {high:.3g} ms)")
         if dtype not in self.bands:
-            notes[f"no network of type {dtype} was measured"] = None
-        return list(notes), guessed_ms
+            whole.append(f"no network of type {dtype} was measured")
+        notes = [*unknown, *(odd if odd_ms > _NEGLIGIBLE_SHARE * latency_ms else ()), *whole]
+        return notes, self._band(dtype, latency_ms, odd_ms, guessed_ms, bool(unknown), bool(whole))
 
     def predict_architectures(
         self, architectures: Iterable[Architecture], *, dtype: str | None = None
@@ -234,7 +241,8 @@ class LatencyPredictor:
         ms, outside = prices.ms, prices.outside
         whole = self.features.price_graph is not None
         totals: list[float] = []
-        strange: dict[int, float] = {}
+        strange: list[tuple[float, ...]] = []
+        streamed: dict[int, LatencyEstimate] = {}
         for position, architecture in enumerate(architectures):
             fragments = fragments_of(architecture, dtype)
             try:
@@ -255,21 +263,20 @@ class LatencyPredictor:
                 )
             total += prices.call_ms[shape]
             if whole and sum(map(prices.stored_bytes.__getitem__, fragments)) > self.features.cache_bytes:
-                total = self.sum_ms(graph_of(architecture, dtype))
+                streamed[position] = estimate = self.predict(graph_of(architecture, dtype))
+                total = estimate.latency_ms
+            elif outside and not outside.keys().isdisjoint(fragments):
+                found = [outside[fragment] for fragment in fragments if fragment in outside]
+                strange.append((position, *map(sum, zip(*found, strict=True))))
             totals.append(total)
-            if outside and not outside.keys().isdisjoint(fragments):
-                strange[position] = math.fsum(outside.get(fragment, 0.0) for fragment in fragments)
         latency_ms = np.array(totals, dtype=np.float64)
-        low, high = self.domain.latency_bounds_ms
-        for index in np.flatnonzero((latency_ms < low) | (latency_ms > high)).tolist():
-            strange.setdefault(index, 0.0)
-        factor = np.full(len(totals), math.exp(self._band(dtype).width(self.confidence)))
-        for position, guessed_ms in strange.items():
-            factor[position] = math.exp(
-                self._band(dtype, False, guessed_ms / totals[position] if guessed_ms else 0.0).width(
-                    self.confidence
-                )
-            )
+        outer = np.zeros((len(totals), 3))
+        if strange:
+            table = np.array(strange, dtype=np.float64)
+            outer[table[:, 0].astype(np.intp)] = table[:, 1:]
+        factor = np.exp(self._log_widths(dtype, latency_ms, outer))
+        for position, estimate in streamed.items():
+            factor[position] = estimate.interval_ms[1] / estimate.latency_ms
         return latency_ms, latency_ms / factor, latency_ms * factor
 
     def _price(self, fragments: Iterable[Fragment], prices: _Prices) -> None:
@@ -283,11 +290,15 @@ class LatencyPredictor:
                 prices.stored_bytes[fragment] = (
                     sum(map(self.features.stored_bytes, fragment.operators)) if alone else math.inf
                 )
-            unknown = [
-                ms for op, ms in zip(fragment.operators, times, strict=True) if not self.domain.knows(op)
-            ]
-            if unknown or any(self.domain.note(operator) for operator in fragment.operators):
-                prices.outside[fragment] = math.fsum(unknown)
+            known = [self.domain.knows(operator) for operator in fragment.operators]
+            odd_ms = math.fsum(
+                ms
+                for operator, ms, seen in zip(fragment.operators, times, known, strict=True)
+                if seen and self.domain.note(operator)
+            )
+            guessed_ms = math.fsum(ms for ms, seen in zip(times, known, strict=True) if not seen)
+            if odd_ms or not all(known):
+                prices.outside[fragment] = (odd_ms, guessed_ms, not all(known))
 
     def _priced(self, graph: OpGraph) -> tuple[list[float], float]:
         """Ms of each operator and of the call, before any correction."""
@@ -308,12 +319,53 @@ class LatencyPredictor:
         )
         return _dot(known, self.features.call_quantities(inputs, outputs))
 
-    def _band(self, dtype: str, in_domain: bool = True, guessed_share: float = 0.0) -> ErrorBand:
+    def _band(
+        self, dtype: str, latency_ms: float, odd_ms: float, guessed_ms: float, unknown: bool, whole: bool
+    ) -> ErrorBand:
+        """The band of a network of which so much is outside of the domain."""
+        if latency_ms <= 0:
+            odd_ms, guessed_ms, latency_ms = 0.0, 0.0, 1.0
+        base = self._base(dtype)
+        factor, least = _widening(
+            np.array([odd_ms / latency_ms]), np.array([guessed_ms / latency_ms]), np.array([unknown]),
+            np.array([whole]),
+        )  # fmt: skip
+        if factor[0] == 1.0:
+            return base
+        return base.widened(float(factor[0]), float(least[0]))
+
+    def _log_widths(self, dtype: str, latency_ms: FloatArray, outer: FloatArray) -> FloatArray:
+        """Half widths of the interval on the log scale [N], as by `_band`.
+
+        Args:
+            dtype: element type of the networks.
+            latency_ms: [N].
+            outer: ms in operators out of range, ms in operators never measured, number of fragments with such [N, 3].
+        """
+        base = self._base(dtype)
+        low, high = self.domain.latency_bounds_ms
+        whole = (latency_ms < low) | (latency_ms > high) | (dtype not in self.bands)
+        shares = outer[:, :2] / np.maximum(latency_ms, 1e-300)[:, None]
+        factor, least = _widening(shares[:, 0], shares[:, 1], outer[:, 2] > 0, whole)
+        at_90, own = base.width(0.9), base.width(self.confidence)
+        if at_90 <= 0:
+            return least * self.confidence / 0.9
+        return own * np.maximum(factor, np.where(factor > 1.0, least / at_90, 1.0))
+
+    def _base(self, dtype: str) -> ErrorBand:
         known = self.bands.get(dtype)
-        if known is not None and in_domain:
-            return known
-        base = known or max(self.bands.values(), key=lambda band: band.width(self.confidence))
-        return base.widened(_WIDER, max(_LEAST_LOG_WIDTH, guessed_share * _PRIOR_LOG_WIDTH))
+        return known or max(self.bands.values(), key=lambda band: band.width(self.confidence))
+
+
+def _widening(
+    odd_share: FloatArray, guessed_share: FloatArray, unknown: BoolArray, whole: BoolArray
+) -> tuple[FloatArray, FloatArray]:
+    """How many times wider the band of networks is and how wide at least, by what is outside of the domain [N]."""
+    share = np.where(whole, 1.0, np.minimum(1.0, odd_share + guessed_share))
+    outside = unknown | (share > _NEGLIGIBLE_SHARE)
+    share = np.where(outside, np.maximum(share, _NEGLIGIBLE_SHARE), 0.0)
+    least = np.maximum(share * _LEAST_LOG_WIDTH, guessed_share * _PRIOR_LOG_WIDTH)
+    return 1.0 + (_WIDER - 1.0) * share, np.where(outside, least, 0.0)
 
 
 def _dot(coefficients: Mapping[str, float], quantities: Mapping[str, float]) -> float:
