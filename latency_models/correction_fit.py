@@ -113,8 +113,7 @@ def _solve_robustly(kernel: FloatArray, y: FloatArray, noise: float) -> tuple[Fl
         factor = linalg.cho_factor(covariance, lower=True, check_finite=False)
         weights = linalg.cho_solve(factor, y, check_finite=False)
         if round_number < _ROUNDS:
-            inverse = linalg.cho_solve(factor, np.eye(len(y)), check_finite=False)
-            left_out = weights / np.diag(inverse)
+            left_out = weights / np.diag(_inverse(factor[0]))
             relative = _student(left_out, noise)
     return weights, relative
 
@@ -154,7 +153,7 @@ def _negative_log_posterior(
 ) -> tuple[float, FloatArray]:
     """Value and gradient; Rasmussen and Williams, "Gaussian Processes for Machine Learning", Eq. 5.8 and 5.9."""
     linalg = _linalg()
-    n, d = x.shape
+    d = x.shape[1]
     log_lengths = parameters[:d]
     signal, slope, noise = np.exp(parameters[d:])
     smooth = kernel_matrix(x, x, np.exp(log_lengths), float(signal), 0.0)
@@ -165,7 +164,7 @@ def _negative_log_posterior(
     except np.linalg.LinAlgError:
         return 1e10, np.zeros_like(parameters)
     weights = linalg.cho_solve(factor, y, check_finite=False)
-    inverse = linalg.cho_solve(factor, np.eye(n), check_finite=False)
+    inverse = _inverse(factor[0])
     value = 0.5 * float(y @ weights) + float(np.log(np.diag(factor[0])).sum())
     residue = inverse - np.outer(weights, weights)
     pulled = residue * smooth
@@ -182,6 +181,13 @@ def _negative_log_posterior(
     value += 0.5 * ((parameters[d + 2] - centre) / width) ** 2
     gradient[d + 2] += (parameters[d + 2] - centre) / width**2
     return value, gradient
+
+
+def _inverse(lower: FloatArray) -> FloatArray:
+    """Inverse of the matrix with that lower Cholesky factor, in a third of the time that solving for it takes."""
+    found, _ = _linalg().lapack.dpotri(lower, lower=1)
+    triangle = np.tril(found)
+    return np.asarray(triangle + np.tril(found, -1).T, dtype=np.float64)
 
 
 def _linalg() -> Any:
