@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from edgenas.errors import UsageError
 from edgenas.latency_models.accuracy_table import write_accuracy_table
 from edgenas.latency_models.evaluate_tables import select_column
-from edgenas.latency_models.fit import Fit
 from edgenas.latency_models.registry import user_predictors
-from edgenas.latency_models.shipped import fit_shipped, shippable_devices
+from edgenas.latency_models.shipped import Stored, fit_shipped, shippable_devices
 from edgenas.latency_models.table_fit import fit_groups, merge_columns
 from edgenas.latency_models.tables.read import read_columns
 
@@ -32,7 +30,7 @@ def fit_devices(
     readme: Path | None,
     processes: int,
     seed: int,
-) -> Iterator[tuple[str, str, Path, dict[str, Any]]]:
+) -> Iterator[Stored]:
     """Fits and stores predictors; see `edgenas latency fit --help` for the arguments.
 
     Yields:
@@ -50,8 +48,7 @@ def fit_devices(
     date = datetime.now(UTC).strftime("%Y-%m-%d")
     if data is not None:
         devices = shippable_devices() if device == "all" else (device,)
-        for name, made, fit in fit_shipped(devices, data, date=date, processes=processes, seed=seed):
-            yield _store(name, made, fit, root)
+        yield from fit_shipped(devices, data, root, date=date, processes=processes, seed=seed)
         if readme is not None:
             write_accuracy_table(root, readme)
         return
@@ -68,10 +65,6 @@ def fit_devices(
         seed=seed,
         facts={"date": date, "column": found.name},
     )
-    yield _store(device, configuration, fit, root)
-
-
-def _store(device: str, configuration: str, fit: Fit, root: Path) -> tuple[str, str, Path, dict[str, Any]]:
     folder = root / device / configuration
     fit.predictor.save(folder, fit.card)
-    return device, configuration, folder, fit.card
+    yield device, configuration, folder, fit.card

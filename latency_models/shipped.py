@@ -26,7 +26,7 @@ from edgenas.latency_models.table_fit import (
 )
 from edgenas.latency_models.tables.read import read_columns
 
-__all__ = ["FILES", "fit_shipped", "shippable_devices"]
+__all__ = ["FILES", "Stored", "fit_shipped", "shippable_devices"]
 
 FILES: dict[str, tuple[str, ...]] = {
     "nasbench201": ("nasbench201_edge.csv", "nasbench201_mobile.csv"),
@@ -48,20 +48,25 @@ def shippable_devices() -> tuple[str, ...]:
     return tuple(p.name for p in list_devices() if any(c.columns for c in p.configurations))
 
 
+Stored = tuple[str, str, Path, dict[str, Any]]
+"""(device, configuration, folder of its predictor, card)"""
+
+
 def fit_shipped(
-    devices: Sequence[str], data: Path, *, date: str, processes: int = 2, seed: int = 0
-) -> Iterator[tuple[str, str, Fit]]:
-    """Fits every configuration of the devices.
+    devices: Sequence[str], data: Path, root: Path, *, date: str, processes: int = 2, seed: int = 0
+) -> Iterator[Stored]:
+    """Fits every configuration of the devices and stores its predictor in `root/device/configuration`.
 
     Args:
         devices: names of device profiles.
         data: folder with the public tables, see `FILES`.
+        root: folder of the predictors.
         date: day of the fit, for the cards.
         processes: how many devices are fitted at once.
         seed: seed of splits and subsets.
 
     Yields:
-        (device, configuration, fit), as they are finished.
+        What is stored, as it is finished.
 
     Raises:
         UsageError: a device has no published columns, or a file is missing or malformed.
@@ -77,10 +82,10 @@ def fit_shipped(
     jobs = _jobs(devices)
     if processes < 2 or len(jobs) < 2:
         for job in jobs:
-            yield from _run(job, data, date, seed)
+            yield from _run(job, data, root, date, seed)
         return
     with ProcessPoolExecutor(processes) as pool:
-        for done in as_completed([pool.submit(_run, job, data, date, seed) for job in jobs]):
+        for done in as_completed([pool.submit(_run, job, data, root, date, seed) for job in jobs]):
             yield from done.result()
 
 
@@ -97,7 +102,17 @@ def _jobs(devices: Sequence[str]) -> list[tuple[str, ...]]:
     return [*alone, *([tuple(together)] if together else [])]
 
 
-def _run(job: tuple[str, ...], data: Path, date: str, seed: int) -> list[tuple[str, str, Fit]]:
+def _run(job: tuple[str, ...], data: Path, root: Path, date: str, seed: int) -> list[Stored]:
+    """Fits and stores in the process that it runs in: only cards go back to the caller."""
+    stored = []
+    for device, configuration, fit in _fits(job, data, date, seed):
+        folder = root / device / configuration
+        fit.predictor.save(folder, fit.card)
+        stored.append((device, configuration, folder, fit.card))
+    return stored
+
+
+def _fits(job: tuple[str, ...], data: Path, date: str, seed: int) -> list[tuple[str, str, Fit]]:
     facts = {"date": date, "machine": "the devices of the sources"}
     if job == (_EDGETPU,):
         return [(_EDGETPU, name, fit) for name, fit in _edgetpu(data, facts, seed).items()]
