@@ -15,10 +15,10 @@ from edgenas.latency_models.descriptors import describe
 from edgenas.latency_models.domain import Domain
 from edgenas.latency_models.error_band import ErrorBand
 from edgenas.latency_models.features import CALL_CLASS
-from edgenas.latency_models.fit import Fit
+from edgenas.latency_models.fit import Fit, accuracy_of
 from edgenas.latency_models.predictor import LatencyPredictor
 from edgenas.latency_models.prices import Column, as_coefficients, quantity_matrix, solve_prices
-from edgenas.latency_models.table_fit import Group, accuracy_of, points_of, sources_of
+from edgenas.latency_models.table_fit import Group, points_of, sources_of
 
 __all__ = ["FEWEST_SAMPLES", "adapt", "choose_next"]
 

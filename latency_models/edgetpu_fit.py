@@ -22,9 +22,8 @@ from edgenas.latency_models.edgetpu_graph import CPU_CLASS, price_graph
 from edgenas.latency_models.edgetpu_parameters import Parameters, prices_of
 from edgenas.latency_models.edgetpu_rows import EdgeTpuRow, fit_parameters, read_edgetpu_rows
 from edgenas.latency_models.error_band import ErrorBand
-from edgenas.latency_models.evaluation import accuracy
 from edgenas.latency_models.feature_sets import FEATURE_SETS
-from edgenas.latency_models.fit import Point
+from edgenas.latency_models.fit import Point, accuracy_of
 from edgenas.latency_models.predictor import LatencyPredictor
 from edgenas.latency_models.tables.column import Origin
 
@@ -301,12 +300,12 @@ def _card(fit: EdgeTpuFit, name: str) -> dict[str, Any]:
     return {
         "device": _DEVICE,
         "configuration": name,
-        **_accuracy(points),
+        **accuracy_of(points),
         "confidence": _CONFIDENCE,
         "split": split,
         "tested_on": configuration.how,
         "interval_widening": configuration.widening,
-        "by_host": {host: _accuracy(chosen) for host, chosen in by_host.items()},
+        "by_host": {host: accuracy_of(chosen) for host, chosen in by_host.items()},
         "rows_fitted": fit.rows,
         "seed": fit.seed,
         "sources": [
@@ -314,11 +313,3 @@ def _card(fit: EdgeTpuFit, name: str) -> dict[str, Any]:
             for o in fit.origins
         ],
     }
-
-
-def _accuracy(points: Sequence[Point]) -> dict[str, Any]:
-    columns = (
-        np.array([getattr(p, name) for p in points])
-        for name in ("measured_ms", "predicted_ms", "low_ms", "high_ms")
-    )
-    return accuracy(*columns)

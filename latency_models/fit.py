@@ -17,7 +17,7 @@ from edgenas.latency_models.error_band import ErrorBand
 from edgenas.latency_models.evaluation import accuracy
 from edgenas.latency_models.predictor import LatencyPredictor
 
-__all__ = ["Fit", "Point", "fit"]
+__all__ = ["Fit", "Point", "accuracy_of", "fit"]
 
 FloatArray = npt.NDArray[np.float64]
 Coefficients = dict[str, dict[str, float]]
@@ -120,9 +120,10 @@ def fit(
     )
     points = _points(usable, held_out, repeatability, confidence)
     by_type = {
-        kind: _accuracy([p for p in points if p.dtype == kind]) for kind in sorted({p.dtype for p in points})
+        kind: accuracy_of([p for p in points if p.dtype == kind])
+        for kind in sorted({p.dtype for p in points})
     }
-    main = by_type.get(dtype) or _accuracy(points)
+    main = by_type.get(dtype) or accuracy_of(points)
     card = {
         "device": device,
         "configuration": configuration,
@@ -249,7 +250,8 @@ def _points(
     return points
 
 
-def _accuracy(points: Sequence[Point]) -> dict[str, Any]:
+def accuracy_of(points: Sequence[Point]) -> dict[str, Any]:
+    """Figures of `evaluation.accuracy` about held-out predictions."""
     columns = (
         [getattr(p, name) for p in points] for name in ("measured_ms", "predicted_ms", "low_ms", "high_ms")
     )

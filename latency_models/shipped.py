@@ -12,11 +12,10 @@ import numpy as np
 
 from edgenas.errors import UsageError, unknown_name
 from edgenas.latency_models.column_map import columns_of
-from edgenas.latency_models.fit import Fit
+from edgenas.latency_models.fit import Fit, accuracy_of
 from edgenas.latency_models.predictor import LatencyPredictor
 from edgenas.latency_models.table_fit import (
     Group,
-    accuracy_of,
     bands_of,
     fit_groups,
     merge_columns,

@@ -15,10 +15,9 @@ from edgenas.latency_models.correction_fit import fit_correction, with_band
 from edgenas.latency_models.descriptors import describe
 from edgenas.latency_models.domain import Domain
 from edgenas.latency_models.error_band import ErrorBand
-from edgenas.latency_models.evaluation import accuracy
 from edgenas.latency_models.feature_sets import FEATURE_SETS
 from edgenas.latency_models.features import quantised_as_int8
-from edgenas.latency_models.fit import Fit, Point
+from edgenas.latency_models.fit import Fit, Point, accuracy_of
 from edgenas.latency_models.predictor import LatencyPredictor
 from edgenas.latency_models.prices import as_coefficients, quantity_matrix, scaled_prior, solve_prices
 from edgenas.latency_models.ruy_features import PRIOR_RATIOS
@@ -27,7 +26,6 @@ from edgenas.latency_models.usable import check_unit, usable_rows
 
 __all__ = [
     "Group",
-    "accuracy_of",
     "bands_of",
     "fit_groups",
     "merge_columns",
@@ -40,6 +38,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
 _FOLDS = 5
+_FEWEST = 10
 # From this many networks of one kind on a correction is learned; more than the most teach it little and cost much.
 _FEWEST_FOR_CORRECTION, _MOST_FOR_CORRECTION = 300, 2000
 
@@ -116,14 +115,18 @@ def fit_groups(
         facts: further entries of the card.
 
     Raises:
-        EdgenasError: there are no rows.
+        EdgenasError: there are fewer than ten rows.
         MissingDependencyError: SciPy is not installed.
     """
     features = FEATURE_SETS["ruy"]
+    groups = [group for group in groups if len(group.column)]
     graphs = [graph for group in groups for graph in group.column.graphs]
+    if len(graphs) < _FEWEST:
+        raise EdgenasError(
+            f"Too few usable rows for {device}/{configuration}: {len(graphs)}. Expected at least {_FEWEST}. Adapt the "
+            "predictor of another device to so few: edgenas latency adapt --help"
+        )
     latency_ms = np.concatenate([group.column.latency_ms for group in groups])
-    if not graphs:
-        raise EdgenasError(f"No usable rows for {device}/{configuration}.")
     counts = [len(group.column) for group in groups]
     weights = np.concatenate([np.full(n, 1 / np.sqrt(n)) for n in counts]) * np.sqrt(
         len(graphs) / len(groups)
@@ -277,15 +280,6 @@ def sources_of(groups: Sequence[Group]) -> list[dict[str, Any]]:
         }
         for group in groups
     ]
-
-
-def accuracy_of(points: Sequence[Point]) -> dict[str, Any]:
-    """Figures of `evaluation.accuracy` about held-out predictions."""
-    columns = (
-        np.array([getattr(p, name) for p in points], dtype=np.float64)
-        for name in ("measured_ms", "predicted_ms", "low_ms", "high_ms")
-    )
-    return accuracy(*columns)
 
 
 def _distinct_operators(groups: Sequence[Group]) -> set[Any]:
