@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,3 +86,47 @@ def host_predictor(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("predictor")
     fitted.predictor.save(folder, fitted.card)
     return folder
+
+
+@pytest.fixture(scope="session")
+def random_cells() -> Callable[[int, int], list[str]]:
+    """`random_cells(count, seed)`: different cells of NAS-Bench-201 whose network depends on its input."""
+    from edgenas.latency_models.tables.nasbench201 import OPERATIONS, nasbench201_graph
+    from edgenas.latency_models.usable import depends_on_input
+
+    def draw(count: int, seed: int) -> list[str]:
+        rng = np.random.default_rng(seed)
+        found: dict[str, None] = {}
+        while len(found) < count:
+            a, b, c, d, e, f = rng.choice(OPERATIONS, 6).tolist()
+            cell = f"|{a}~0|+|{b}~0|{c}~1|+|{d}~0|{e}~1|{f}~2|"
+            if depends_on_input(nasbench201_graph(cell, dead="pruned")):
+                found[cell] = None
+        return list(found)
+
+    return draw
+
+
+@pytest.fixture(scope="session")
+def additive_ms() -> Callable[..., Any]:
+    """`additive_ms(graphs, speed=1.0, device=0)`: latencies [N] of a made-up CPU that is exactly additive.
+
+    Its prices are those that are plausible for TFLite's built-in kernels, each up to 1.6 times more or less; another
+    `device` has others. A multiply-accumulate takes some 0.1 ns.
+    """
+    from edgenas.latency_models.feature_sets import FEATURE_SETS
+    from edgenas.latency_models.prices import quantity_matrix
+    from edgenas.latency_models.ruy_features import PRIOR_RATIOS
+
+    def latencies(graphs: Sequence[Any], speed: float = 1.0, device: int = 0) -> Any:
+        matrix = quantity_matrix(graphs, FEATURE_SETS["ruy"])
+        dtype = graphs[0].tensors[graphs[0].inputs[0]].dtype
+        rng = np.random.default_rng(device)
+        factors = {name: float(np.exp(rng.uniform(-0.47, 0.47))) for name in sorted(PRIOR_RATIOS[dtype])}
+        prices = [
+            PRIOR_RATIOS[dtype].get(name, 0.0) * factors.get(name, 1.0) + 5e5 * (name == "call")
+            for _, name in matrix.columns
+        ]
+        return matrix.values @ np.array(prices) * 1e-7 / speed
+
+    return latencies
