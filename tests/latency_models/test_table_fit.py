@@ -156,7 +156,7 @@ def test_a_column_without_rows(cell_column: Column) -> None:
     column = cell_column(5, 0)
     empty = merge_columns("k", [replace(column, latency_ms=np.full(5, np.nan))], "device_a")
     assert len(empty.column) == 0
-    with pytest.raises(EdgenasError, match="Too few usable rows for mine/here: 0.*edgenas latency adapt"):
+    with pytest.raises(EdgenasError, match=r"Too few usable rows for mine/here: 0.*edgenas latency adapt"):
         fit_groups([empty], device="mine", configuration="here", dtype="float32")
 
 
