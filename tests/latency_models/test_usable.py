@@ -87,7 +87,7 @@ def test_other_units_are_refused(cell_column: Column, factor: float, with_predic
 def test_seconds_are_refused_by_the_predictor(cell_column: Column) -> None:
     # Without one they could be a quick accelerator's milliseconds.
     column = cell_column(30, 0)
-    with pytest.raises(UsageError, match="0.001 times what its predictor expects"):
+    with pytest.raises(UsageError, match=r"0\.001 times what its predictor expects"):
         check_unit(replace(column, latency_ms=1e-3 * column.latency_ms), column.latency_ms)
 
 
