@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgenas.graph.fragments import Fragment
+from edgenas.graph.fragments import Fragment, block, head, lateral, stem
 from edgenas.graph.from_architecture import fragments_of, graph_of
 from edgenas.graph.opgraph import Operator, OpGraph, Tensor
 from edgenas.latency_models.correction import Correction
@@ -27,6 +27,7 @@ from edgenas.latency_models.features import (
     prior_features,
     quantised_as_int8,
 )
+from edgenas.latency_models.operator_offsets import LEAST_SHARE, operator_key
 from edgenas.space.architecture import Architecture
 
 __all__ = ["LatencyPredictor"]
@@ -42,6 +43,9 @@ _NEGLIGIBLE_SHARE = 0.05
 _MOST_NOTES = 8
 _MOST_CACHED = 400_000
 
+_Outside = tuple[float, float, bool]
+_NOTHING_OUTSIDE: _Outside = (0.0, 0.0, False)
+
 
 @dataclass
 class _Prices:
@@ -53,13 +57,14 @@ class _Prices:
             operators never measured, whether there are any of these).
         stored_bytes: fragment to what its parameters take in the cache of the chip; infinite where an operator of
             it does not stand alone.
-        call_ms: (height, width, head channels) to the cost of a call.
+        fusions: the fusion of the maps and the call, by what they depend on, to (ms, stored bytes, as in `outside`):
+            the networks of a search share a few.
     """
 
     ms: dict[Fragment, float] = field(default_factory=dict)
-    outside: dict[Fragment, tuple[float, float, bool]] = field(default_factory=dict)
+    outside: dict[Fragment, _Outside] = field(default_factory=dict)
     stored_bytes: dict[Fragment, float] = field(default_factory=dict)
-    call_ms: dict[tuple[int, ...], float] = field(default_factory=dict)
+    fusions: dict[tuple[object, ...], tuple[float, float, _Outside]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,8 @@ class LatencyPredictor:
         confidence: confidence of the intervals.
         features: quantities that the coefficients are prices of.
         corrections: learned corrections, each about one kind of networks.
+        offsets_ms: what single operators cost more or less than their price, see
+            `edgenas.latency_models.operator_offsets`.
     """
 
     name: str
@@ -93,6 +100,7 @@ class LatencyPredictor:
     confidence: float = 0.9
     features: FeatureSet = FEATURE_SETS["xnnpack"]
     corrections: tuple[Correction, ...] = ()
+    offsets_ms: Mapping[str, float] = field(default_factory=dict)
     _operator_ms: dict[Operator, float] = field(default_factory=dict, init=False, repr=False, compare=False)
     _prices: dict[str, _Prices] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -135,7 +143,9 @@ class LatencyPredictor:
     def _price_operator(self, operator: Operator) -> float:
         known = self.coefficients.get(self.features.price_class(operator))
         if known is not None:
-            return _dot(known, self.features.quantities(operator))
+            price = _dot(known, self.features.quantities(operator))
+            offset = self.offsets_ms.get(operator_key(operator), 0.0) if self.offsets_ms else 0.0
+            return max(price + offset, LEAST_SHARE * price) if offset else price
         prior = self.coefficients.get(f"{PRIOR_CLASS}/{element_type(operator)}")
         quantities = prior_features(operator)
         if prior is not None:
@@ -236,37 +246,29 @@ class LatencyPredictor:
         """
         dtype = dtype or self.dtype
         prices = self._prices.setdefault(dtype, _Prices())
-        if len(prices.ms) > _MOST_CACHED:
+        if len(prices.ms) + len(prices.fusions) > _MOST_CACHED:
             prices = self._prices[dtype] = _Prices()
-        ms, outside = prices.ms, prices.outside
+        ms, stored_bytes, outside = prices.ms, prices.stored_bytes, prices.outside
         whole = self.features.price_graph is not None
         totals: list[float] = []
         strange: list[tuple[float, ...]] = []
         streamed: dict[int, LatencyEstimate] = {}
         for position, architecture in enumerate(architectures):
-            fragments = fragments_of(architecture, dtype)
+            parts, key = _parts_of(architecture, dtype)
             try:
-                total = sum(map(ms.__getitem__, fragments))
+                total = sum(map(ms.__getitem__, parts))
             except KeyError:
-                self._price(fragments, prices)
-                total = sum(map(ms.__getitem__, fragments))
-            shape = (
-                architecture.input_height,
-                architecture.input_width,
-                *[h.channels for h in architecture.heads],
-            )
-            if shape not in prices.call_ms:
-                image, heads = (1, *shape[:2]), shape[2:]
-                prices.call_ms[shape] = self._call_ms(
-                    (Tensor((*image, 3), dtype),),
-                    tuple(Tensor((*image, channels), dtype) for channels in heads),
-                )
-            total += prices.call_ms[shape]
-            if whole and sum(map(prices.stored_bytes.__getitem__, fragments)) > self.features.cache_bytes:
+                self._price(parts, prices)
+                total = sum(map(ms.__getitem__, parts))
+            fusion = prices.fusions.get(key)
+            if fusion is None:
+                fusion = prices.fusions[key] = self._price_fusion(architecture, parts, prices, dtype)
+            total += fusion[0]
+            if whole and fusion[1] + sum(map(stored_bytes.__getitem__, parts)) > self.features.cache_bytes:
                 streamed[position] = estimate = self.predict(graph_of(architecture, dtype))
                 total = estimate.latency_ms
-            elif outside and not outside.keys().isdisjoint(fragments):
-                found = [outside[fragment] for fragment in fragments if fragment in outside]
+            elif fusion[2] is not _NOTHING_OUTSIDE or not outside.keys().isdisjoint(parts):
+                found = [fusion[2], *(outside[fragment] for fragment in parts if fragment in outside)]
                 strange.append((position, *map(sum, zip(*found, strict=True))))
             totals.append(total)
         latency_ms = np.array(totals, dtype=np.float64)
@@ -299,6 +301,25 @@ class LatencyPredictor:
             guessed_ms = math.fsum(ms for ms, seen in zip(times, known, strict=True) if not seen)
             if odd_ms or not all(known):
                 prices.outside[fragment] = (odd_ms, guessed_ms, not all(known))
+
+    def _price_fusion(
+        self, architecture: Architecture, parts: Sequence[Fragment], prices: _Prices, dtype: str
+    ) -> tuple[float, float, _Outside]:
+        """Prices what an architecture has besides `parts`, see `_Prices.fusions`."""
+        fragments = list(fragments_of(architecture, dtype))
+        for fragment in parts:
+            fragments.remove(fragment)
+        self._price(fragments, prices)
+        image = (1, architecture.input_height, architecture.input_width)
+        outputs = tuple(Tensor((*image, head.channels), dtype) for head in architecture.heads)
+        call_ms = self._call_ms((Tensor((*image, 3), dtype),), outputs)
+        found = [prices.outside[fragment] for fragment in fragments if fragment in prices.outside]
+        odd_ms, guessed_ms, unknown = zip(*found, strict=True) if found else ((), (), ())
+        return (
+            math.fsum(prices.ms[fragment] for fragment in fragments) + call_ms,
+            sum(prices.stored_bytes.get(fragment, 0.0) for fragment in fragments),
+            (math.fsum(odd_ms), math.fsum(guessed_ms), any(unknown)) if found else _NOTHING_OUTSIDE,
+        )
 
     def _priced(self, graph: OpGraph) -> tuple[list[float], float]:
         """Ms of each operator and of the call, before any correction."""
@@ -355,6 +376,28 @@ class LatencyPredictor:
     def _base(self, dtype: str) -> ErrorBand:
         known = self.bands.get(dtype)
         return known or max(self.bands.values(), key=lambda band: band.width(self.confidence))
+
+
+def _parts_of(architecture: Architecture, dtype: str) -> tuple[list[Fragment], tuple[object, ...]]:
+    """Stem, blocks, laterals and heads, the same objects as in `fragments_of`, and what the fusion depends on."""
+    activation, fusion_width = architecture.activation, architecture.fusion_width
+    height, width = architecture.input_height, architecture.input_width
+    last = stem((height, width, 3), architecture.stem_width, activation, dtype)
+    parts = [last]
+    for stage in architecture.stages:
+        channels, stride = stage.width, 2
+        for b in stage.blocks:
+            last = block(last.output, b.type, channels, b.kernel, b.expansion, stride, activation, dtype)
+            parts.append(last)
+            stride = 1
+        parts.append(lateral(last.output, fusion_width, dtype))
+    shape = (height // 4, width // 4, fusion_width)
+    outputs = []
+    for h in architecture.heads:
+        parts.append(head(shape, h.channels, h.width, h.depth, activation, dtype))
+        outputs.append(h.channels)
+    repeats, levels = architecture.fusion_repeats, len(architecture.stages)
+    return parts, (height, width, fusion_width, repeats, levels, activation, *outputs)
 
 
 def _widening(
