@@ -100,7 +100,7 @@ def test_correction_learns_what_the_sum_misses(cell_column: Column) -> None:
     few = merge_columns("nasbench201", [interacting(cell_column(290, 3))], "device_a")
     summed = fit_groups([few], device="d", configuration="c", dtype="float32")
     assert len(corrected.predictor.corrections) == 1 and summed.predictor.corrections == ()
-    assert corrected.card["mape_percent"] < 1.4 < 2 < summed.card["mape_percent"]
+    assert corrected.card["mape_percent"] < 0.4 * summed.card["mape_percent"]
     for fit in (corrected, summed):
         assert 86 <= fit.card["coverage_percent"] <= 95
 
