@@ -103,7 +103,7 @@ def with_band(
     for held in range(_BAND_PARTS):
         out = np.flatnonzero(part == held)
         known = replace(correction, width_slopes=_width_slopes(x[part != held], target[part != held]))
-        typical[out] /= np.exp(known.log_widening([described[i] for i in out]))
+        typical[out] /= np.exp(known.log_widening([described[int(i)] for i in out]))
     return replace(sloped, band=ErrorBand.from_residuals(typical.tolist()))
 
 

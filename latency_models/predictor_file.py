@@ -132,6 +132,7 @@ def _to_dict(predictor: LatencyPredictor) -> dict[str, Any]:
             },
             "latency_ms": list(predictor.domain.latency_ms),
         },
+        "operator_offsets_ms": {name: float(f"{ms:.7g}") for name, ms in predictor.offsets_ms.items()},
         "corrections": [correction.kind for correction in predictor.corrections],
     }
 
@@ -168,6 +169,7 @@ def _from_dict(data: dict[str, Any], corrections: tuple[Correction, ...]) -> Lat
         ),
         features=feature_set(str(data["feature_set"]["name"])),
         corrections=corrections,
+        offsets_ms={str(name): _number(ms) for name, ms in data["operator_offsets_ms"].items()},
     )
 
 

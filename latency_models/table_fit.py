@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgenas.errors import EdgenasError
+from edgenas.graph.opgraph import Operator
 from edgenas.latency_models.correction import Correction
 from edgenas.latency_models.correction_fit import fit_correction, with_band
 from edgenas.latency_models.descriptors import describe
@@ -18,6 +19,7 @@ from edgenas.latency_models.error_band import ErrorBand
 from edgenas.latency_models.feature_sets import FEATURE_SETS
 from edgenas.latency_models.features import quantised_as_int8
 from edgenas.latency_models.fit import Fit, Point, accuracy_of
+from edgenas.latency_models.operator_offsets import fit_offsets, operator_counts, operator_key
 from edgenas.latency_models.predictor import LatencyPredictor
 from edgenas.latency_models.prices import as_coefficients, quantity_matrix, scaled_prior, solve_prices
 from edgenas.latency_models.ruy_features import PRIOR_RATIOS
@@ -38,6 +40,7 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
 _FOLDS = 5
+_CLEARLY_BETTER = 0.9
 _FEWEST = 10
 # From this many networks of one kind on a correction is learned; more than the most teach it little and cost much.
 _FEWEST_FOR_CORRECTION, _MOST_FOR_CORRECTION = 300, 2000
@@ -144,13 +147,21 @@ def fit_groups(
         summed_held_out[fold == held] = matrix.values[fold == held] @ prices(np.flatnonzero(fold != held))
     final = prices(np.arange(len(graphs)))
     summed = matrix.values @ final
-    predicted = summed_held_out.copy()
     corrections: list[Correction] = []
+    offsets_ms: dict[str, float] = {}
+    coefficients = as_coefficients(matrix.columns, final)
+
+    def price_of(operator: Operator) -> float:
+        prices_ms = coefficients[features.price_class(operator)]
+        return sum(prices_ms.get(name, 0.0) * value for name, value in features.quantities(operator).items())
+
     starts = np.concatenate([[0], np.cumsum(counts)])
+    predicted = summed_held_out.copy()
     for group, start, end in zip(groups, starts[:-1], starts[1:], strict=True):
         if end - start < _FEWEST_FOR_CORRECTION:
             continue
         part = slice(int(start), int(end))
+        offsets_ms.update(_add_offsets(group, summed[part], summed_held_out[part], fold[part], price_of))
         correction, held_out = with_correction(
             group, summed[part], summed_held_out[part], fold[part], seed=seed
         )
@@ -161,12 +172,13 @@ def fit_groups(
         device=device,
         configuration=configuration,
         dtype=dtype,
-        coefficients=as_coefficients(matrix.columns, final),
+        coefficients=coefficients,
         bands={dtype: ErrorBand.from_residuals(np.log(latency_ms / summed_held_out).tolist())},
         domain=Domain.of(_distinct_operators(groups), latency_ms.tolist()),
         confidence=confidence,
         features=features,
         corrections=tuple(corrections),
+        offsets_ms=offsets_ms,
     )
     bands = [bands_of(group, corrections) for group in groups]
     points = points_of(groups, predicted, dtype, confidence, bands)
@@ -187,6 +199,43 @@ def fit_groups(
         **(facts or {}),
     }
     return Fit(predictor, card, tuple(points))
+
+
+def _add_offsets(
+    group: Group,
+    summed: FloatArray,
+    summed_held_out: FloatArray,
+    fold: IntArray,
+    price_of: Callable[[Operator], float],
+) -> dict[str, float]:
+    """Learns what each operator of a group costs beside its price, and adds it to the sums where that helps.
+
+    Args:
+        group: the networks.
+        summed: latency [N] by prices of all rows; changed in place.
+        summed_held_out: the same by prices without the row's part; changed in place.
+        fold: part of each row [N].
+        price_of: price of an operator in ms.
+
+    Returns:
+        Offset in ms per operator; empty where networks held out are not predicted clearly better with them.
+    """
+    measured = group.column.latency_ms
+    operators, counts = operator_counts(group.column.graphs)
+    prices_ms = np.array([price_of(operator) for operator in operators])
+    better = summed_held_out.copy()
+    for held in range(int(fold.max()) + 1):
+        rest, out = fold != held, fold == held
+        better[out] += counts[out] @ fit_offsets(
+            counts[rest], prices_ms, summed_held_out[rest], measured[rest]
+        )
+    errors = [float(np.mean(np.abs(values / measured - 1))) for values in (summed_held_out, better)]
+    if errors[1] > _CLEARLY_BETTER * errors[0]:
+        return {}
+    offsets = fit_offsets(counts, prices_ms, summed, measured)
+    summed += counts @ offsets
+    summed_held_out[:] = better
+    return dict(zip(map(operator_key, operators), offsets.tolist(), strict=True))
 
 
 def with_correction(
