@@ -1,8 +1,9 @@
 """Start-up time of the commands that must not import TensorFlow, beside that of a bare Python.
 
-    python benchmarks/startup.py [--json]
+    python benchmarks/startup.py [--models FOLDER] [--json]
 
-Needs a predictor of the host (`edgenas profile --device host`) for `predict`.
+Needs a predictor of the host (`edgenas profile --device host`) for `predict` without a device. The shipped predictors
+of the Edge TPU and of a Pixel 4 are timed on the network made here and on each .tflite of a folder, such as Coral's.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 EDGENAS = str(Path(sys.executable).parent / "edgenas")
+_DEVICES = ("edgetpu", "pixel4")
 
 
 def seconds(command: list[str], repeats: int) -> float:
@@ -37,6 +39,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--models", type=Path, help="folder of further .tflite files")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -50,10 +53,17 @@ def main() -> None:
             "edgenas predict FILE.json": [EDGENAS, "predict", str(architecture)],
             "edgenas predict FILE.tflite": [EDGENAS, "predict", str(tflite)],
         }
+        models = sorted(options.models.glob("*.tflite")) if options.models else []
+        for device in _DEVICES:
+            for model in (tflite, *models):
+                name = "FILE.tflite" if model == tflite else model.name
+                commands[f"edgenas predict {name} --device {device}"] = [
+                    EDGENAS, "predict", str(model), "--device", device,
+                ]  # fmt: skip
         medians = {name: seconds(command, options.repeats) for name, command in commands.items()}
-    bare = medians["python -c pass"]
+    bare, width = medians["python -c pass"], max(map(len, medians))
     for name, value in medians.items():
-        print(f"{name:30s} {value:6.3f} s  {value / bare:5.1f} x python", file=sys.stderr)
+        print(f"{name:{width}s} {value:6.3f} s  {value / bare:5.1f} x python", file=sys.stderr)
     if options.json:
         print(json.dumps({"seconds": medians}))
 
