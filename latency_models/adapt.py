@@ -124,8 +124,8 @@ def choose_next(
     """Which networks to measure next: those that tell most about the prices that the candidates depend on.
 
     Greedy I-optimal design on the shares that each price has in the predicted latency: each choice lowers most the
-    mean variance of the predictions for all candidates. (A D-optimal one picks oddities: on four published Arm CPUs
-    ten of its networks led to 3% larger errors than ten random ones, ten of these to 4% smaller ones.)
+    mean variance of the predictions for all candidates. (A D-optimal design picks oddities: on published Arm CPUs
+    its ten networks told less than ten random ones; these tell more, see `tests/latency_models/test_adapt.py`.)
 
     Args:
         source: predictor that the new one will be adapted from.
