@@ -29,6 +29,13 @@ def private_user_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
     monkeypatch.setenv("EDGENAS_HOME", str(tmp_path_factory.mktemp("edgenas_home")))
 
 
+@pytest.fixture
+def nothing_shipped(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if no predictor came with edgenas."""
+    empty = tmp_path_factory.mktemp("nothing_shipped")
+    monkeypatch.setattr("edgenas.latency_models.registry._shipped", lambda: empty)
+
+
 @pytest.fixture(scope="session")
 def tiny_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An .npz archive in the layout of the NYUv2 one: 40 frames of 32x64 whose truth can be read off the colours."""

@@ -14,6 +14,9 @@ import pytest
 from edgenas.latency_models import LatencyPredictor, user_predictors
 from edgenas.storage import write_json
 
+# As if edgenas shipped no predictors: what is said then, and what one of the user adds.
+pytestmark = pytest.mark.usefixtures("nothing_shipped")
+
 
 def test_list_without_any_predictor(edgenas: Callable[..., Any]) -> None:
     outcome = edgenas("devices")

@@ -16,6 +16,9 @@ from edgenas.latency_models import LatencyPredictor, user_predictors
 from edgenas.latency_models.feature_sets import FEATURE_SETS
 from edgenas.space import Architecture
 
+# As if edgenas shipped no predictors: what is said then, and what one of the user adds.
+pytestmark = pytest.mark.usefixtures("nothing_shipped")
+
 
 @pytest.fixture
 def predict(edgenas: Callable[..., Any], host_predictor: Path) -> Callable[..., Any]:

@@ -11,6 +11,9 @@ import pytest
 from edgenas.latency_models import LatencyPredictor, user_predictors
 from edgenas.space import list_presets
 
+# As if edgenas shipped no predictors: what is said then, and what one of the user adds.
+pytestmark = pytest.mark.usefixtures("nothing_shipped")
+
 
 def test_nothing_attached(edgenas: Callable[..., Any]) -> None:
     outcome = edgenas("profile", "--device", "edgetpu")

@@ -20,6 +20,9 @@ from edgenas.latency_models.registry import (
     user_predictors,
 )
 
+# As if edgenas shipped no predictors: what is said then, and what one of the user adds.
+pytestmark = pytest.mark.usefixtures("nothing_shipped")
+
 
 def test_user_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("EDGENAS_HOME", str(tmp_path))
