@@ -7,9 +7,9 @@ networks (Spearman) and the error after one common factor say whether the shape 
 
 - TFLite hosted models: Pixel 3 (Snapdragon 845: four Cortex-A75, four A55), four threads that Android places, TFLite
   of 2019/20. There is no predictor of four threads on a Pixel 3. pixel4 has other cores (855: one and three Cortex-A76,
-  four A55), pinned ones, and TFLite 2.10; pixel3/float32 is the same phone, learned from CIFAR-sized cells and from FBNet, whose
-  releases do not state the threads (it agrees with these four threads, and is 2.6 times quicker than one core in the
-  table of MobileNet V3: probably four). Both are compared as they are.
+  four A55), pinned ones, and TFLite 2.10; pixel3/float32 is the same phone, learned from CIFAR-sized cells and from
+  FBNet, whose releases do not state the threads (it agrees with these four threads, and is 2.6 times quicker than one
+  core in the table of MobileNet V3: probably four). Both are compared as they are.
 - EfficientNet-lite: a Pixel 4, four threads that Android places, whose measurements are given in two digits. The
   predictors' configurations are pinned to one kind of cores: three medium, one large and one medium, four small.
 - MobileNet V2 and V3 on one large core of Pixel 1 to 3, TFLite of 2018/19. pixel2 and pixel3 are predictors of the same
