@@ -78,7 +78,7 @@ def adapt(
         factor = np.exp(logs)
         for ridge in _RIDGES:
             held_out = factor * _leave_one_out(matrix.values, measured / factor, prior, ridge)
-            error = float(np.mean(np.abs(np.log(held_out / measured))))
+            error = float(np.sqrt(np.mean(np.log(held_out / measured) ** 2)))
             if error < 0.99 * best[0]:
                 best = (error, ridge, factor, held_out)
     _, ridge, factor, held_out = best

@@ -47,9 +47,8 @@ def adapt_from_table(
     Raises:
         UsageError: an argument or the table is wrong.
     """
-    profile = load_device(source)
-    configuration = profile.configuration(source_configuration).name
-    predictor = find_predictor(profile.name, configuration=configuration)
+    configuration = _source_configuration(source, source_configuration, samples, format_, operators, column)
+    predictor = find_predictor(configuration[0], configuration=configuration[1])
     fit, found, dead_parts = _best_treatment(predictor, samples, format_, operators, column, name)
     card = {**fit.card, "column": found.name}
     if dead_parts is not None:
@@ -66,6 +65,27 @@ def adapt_from_table(
         picks = choose_next(predictor, [others.graphs[i] for i in free], suggest, found.graphs)
         chosen = [others.names[free[i]] for i in picks]
     return {"folder": str(out), "card": card, "measure_next": chosen}
+
+
+def _source_configuration(
+    source: str,
+    configuration: str | None,
+    samples: Path,
+    format: str,
+    operators: Path | None,
+    column: str | None,
+) -> tuple[str, str]:
+    """(device, configuration) to adapt from: by default the one nearest to the default that has the samples' type."""
+    profile = load_device(source)
+    chosen = profile.configuration(configuration)
+    if configuration is None:
+        only = None if column is None else {column_name(column)}
+        graphs = select_column(read_columns(format, [samples], operators=operators, only=only), column).graphs
+        dtype = graphs[0].tensors[graphs[0].inputs[0]].dtype if graphs else chosen.dtype
+        twin = chosen.name.replace(chosen.dtype, dtype)
+        if twin in {c.name for c in profile.configurations}:
+            chosen = profile.configuration(twin)
+    return profile.name, chosen.name
 
 
 def _best_treatment(

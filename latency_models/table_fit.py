@@ -40,7 +40,8 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.intp]
 
 _FOLDS = 5
-_CLEARLY_BETTER = 0.9
+# Where fewer operators are told apart, a correction says the same and more.
+_FEWEST_DISTINCT_OPERATORS, _CLEARLY_BETTER = 100, 0.9
 _FEWEST = 10
 # From this many networks of one kind on a correction is learned; more than the most teach it little and cost much.
 _FEWEST_FOR_CORRECTION, _MOST_FOR_CORRECTION = 300, 2000
@@ -222,6 +223,8 @@ def _add_offsets(
     """
     measured = group.column.latency_ms
     operators, counts = operator_counts(group.column.graphs)
+    if len(operators) < _FEWEST_DISTINCT_OPERATORS:
+        return {}
     prices_ms = np.array([price_of(operator) for operator in operators])
     better = summed_held_out.copy()
     for held in range(int(fold.max()) + 1):
