@@ -177,7 +177,7 @@ def _predictor_for(
 def _keep_predictor(predictor: LatencyPredictor, request: SearchRequest, run: RunFolder) -> None:
     """Copies the predictor into the run: profiling the device again must not change a search under way."""
     source = find_predictor_folder(predictor.device, request.predictor_dir, predictor.configuration)
-    for file in sorted(source.glob("*.json")):
+    for file in sorted((*source.glob("*.json"), *source.glob("*.npz"))):
         folder = run.root if file.name == PROFILE_FILE else run.predictor
         write_bytes_atomic(folder / file.name, file.read_bytes())
 
