@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edgenas.errors import UsageError
+from edgenas.latency_models.descriptors import PATH
 from edgenas.latency_models.error_band import ErrorBand
 from edgenas.storage import atomic_path
 
@@ -67,9 +68,14 @@ class Correction:
     def accepts(self, described: Descriptors) -> bool:
         """Whether the network is of the kind that the correction was fitted on."""
         known = self._known
-        return all(key in known for key in described) and all(
+        return all(key in known or key.startswith(PATH) for key in described) and all(
             described.get(key, 0.0) == value for key, value in self.gates.items()
         )
+
+    @property
+    def paths(self) -> bool:
+        """Whether it reads the counts of three operators in a row."""
+        return any(key.startswith(PATH) for key in self.keys)
 
     def log_factors(self, described: Sequence[Descriptors]) -> FloatArray:
         """Logarithm of what to multiply the summed latency with, per network [N]."""

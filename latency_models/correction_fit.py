@@ -14,12 +14,12 @@ from edgenas.latency_models.correction import Correction, kernel_matrix
 from edgenas.latency_models.descriptors import GATE
 from edgenas.latency_models.error_band import ErrorBand
 
-__all__ = ["fit_correction", "with_band"]
+__all__ = ["TUNED_ON", "fit_correction", "with_band"]
 
 FloatArray = npt.NDArray[np.float64]
 
 # Hyperparameters are found on some hundred networks; more change them little and cost with the third power.
-_TUNED_ON, _TUNING_STEPS, _ROUNDS = 600, 40, 4
+TUNED_ON, _TUNING_STEPS, _ROUNDS = 600, 40, 4
 # Errors are compared on a logarithmic scale, which very small ones must not rule; ridge of the slopes per network.
 _LEAST_ERROR_SHARE, _WIDTH_RIDGE = 0.3, 0.1
 _BAND_PARTS = 5
@@ -36,6 +36,7 @@ def fit_correction(
     *,
     seed: int = 0,
     most: int = 4000,
+    tuned_on: int = TUNED_ON,
 ) -> Correction:
     """Fits the logarithm of measured over summed latency.
 
@@ -45,6 +46,7 @@ def fit_correction(
         log_ratios: [N].
         seed: seed of the subsets.
         most: networks that are kept; a random subset of more.
+        tuned_on: networks that length scales are found on.
 
     Returns:
         A correction without a band: see `with_band`, which needs errors of networks held out.
@@ -65,7 +67,7 @@ def fit_correction(
     x = (values - mean) / scale
     offset, spread = float(ratios.mean()), max(float(ratios.std()), 1e-6)
     y = (ratios - offset) / spread
-    subset = rng.permutation(len(x))[:_TUNED_ON]
+    subset = rng.permutation(len(x))[:tuned_on]
     parameters = _tune(x[subset], y[subset])
     d = x.shape[1]
     inverse_length = np.exp(parameters[:d])

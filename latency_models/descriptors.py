@@ -7,16 +7,23 @@ from functools import lru_cache
 
 from edgenas.graph.opgraph import Operator, OpGraph
 
-__all__ = ["GATE", "describe"]
+__all__ = ["GATE", "PATH", "describe"]
 
 GATE = "gate:"
 """Prefix of descriptors that are facts, not amounts: networks that differ in one are of another kind."""
 
+PATH = "path:"
+"""Prefix of the counts of three operators in a row."""
+
 _INPUT = "input"
 
 
-def describe(graph: OpGraph) -> dict[str, float]:
+def describe(graph: OpGraph, *, paths: bool = False) -> dict[str, float]:
     """Counts of a network.
+
+    Args:
+        graph: the network.
+        paths: count three operators in a row too.
 
     Returns:
         `op:TYPE` and `edge:PRODUCER>CONSUMER` counts (types with kernel, stride and fused activation, without
@@ -31,7 +38,13 @@ def describe(graph: OpGraph) -> dict[str, float]:
     readers: Counter[int] = Counter()
     depth: dict[int, int] = defaultdict(int)
     waits = longest = 0
+    sources: list[list[int]] = []
     for step, ((reads, writes), label) in enumerate(zip(graph.wiring, labels, strict=True)):
+        if paths:
+            sources.append([made_by[t] for t in reads if t in made_by])
+            for middle in sources[step]:
+                for first in sources[middle]:
+                    found[f"{PATH}{labels[first]}>{labels[middle]}>{label}"] += 1
         found[f"op:{label}"] += 1
         for tensor in reads:
             maker = made_by.get(tensor, -1)

@@ -162,7 +162,8 @@ class LatencyPredictor:
         """Predicts many networks, each as by `predict`; corrections are computed for all of them together."""
         corrected: dict[int, tuple[float, ErrorBand]] = {}
         if self.corrections:
-            described = [describe(graph) for graph in graphs]
+            paths = any(correction.paths for correction in self.corrections)
+            described = [describe(graph, paths=paths) for graph in graphs]
             for correction in self.corrections:
                 accepted = [
                     i for i, d in enumerate(described) if i not in corrected and correction.accepts(d)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from edgenas.errors import EdgenasError
 from edgenas.graph.opgraph import Operator
 from edgenas.latency_models.correction import Correction
-from edgenas.latency_models.correction_fit import fit_correction, with_band
+from edgenas.latency_models.correction_fit import TUNED_ON, fit_correction, with_band
 from edgenas.latency_models.descriptors import describe
 from edgenas.latency_models.domain import Domain
 from edgenas.latency_models.error_band import ErrorBand
@@ -242,7 +242,13 @@ def _add_offsets(
 
 
 def with_correction(
-    group: Group, summed: FloatArray, summed_held_out: FloatArray, fold: IntArray, *, seed: int
+    group: Group,
+    summed: FloatArray,
+    summed_held_out: FloatArray,
+    fold: IntArray,
+    *,
+    seed: int,
+    paths: bool = False,
 ) -> tuple[Correction, FloatArray]:
     """A correction fitted on all rows of a group, with the band of its errors on rows held out.
 
@@ -252,13 +258,15 @@ def with_correction(
         summed_held_out: the same by fits without the row's part.
         fold: part of each row [N].
         seed: seed of the subsets.
+        paths: count three operators in a row too, and tune the final correction on all networks, which these many
+            descriptors need; the fits for the held-out errors are tuned on fewer, so that the card is no better
+            than the predictor.
 
     Returns:
         The correction, and the corrected latency of every row by a fit without its part [N].
     """
     measured = group.column.latency_ms
-    cache: dict[int, dict[str, float]] = {}
-    described = [cache.setdefault(id(g), describe(g)) for g in group.column.graphs]
+    described = [describe(graph, paths=paths) for graph in group.column.graphs]
     held_out = summed_held_out.copy()
     for held in range(int(fold.max()) + 1):
         rest, out = np.flatnonzero(fold != held), np.flatnonzero(fold == held)
@@ -273,7 +281,12 @@ def with_correction(
         if len(spoken):
             held_out[spoken] *= np.exp(correction.log_factors([described[i] for i in spoken]))
     final = fit_correction(
-        group.kind, described, np.log(measured / summed), seed=seed, most=_MOST_FOR_CORRECTION
+        group.kind,
+        described,
+        np.log(measured / summed),
+        seed=seed,
+        most=_MOST_FOR_CORRECTION,
+        tuned_on=_MOST_FOR_CORRECTION if paths else TUNED_ON,
     )
     return with_band(final, described, np.log(measured / held_out)), held_out
 
@@ -314,7 +327,7 @@ def bands_of(group: Group, corrections: Sequence[Correction]) -> list[ErrorBand]
     """The band of each network by the correction of its kind, None where there is none."""
     for correction in corrections:
         if correction.kind == group.kind:
-            described = [describe(graph) for graph in group.column.graphs]
+            described = [describe(graph, paths=correction.paths) for graph in group.column.graphs]
             return [correction.band.scaled(f) for f in np.exp(correction.log_widening(described)).tolist()]
     return None
 
