@@ -18,6 +18,7 @@ from edgenas.latency_models.tables.read import read_columns
 __all__ = ["column_name", "evaluate_tables", "select_column"]
 
 _UNIT = "_ms"
+_MOST_NAMED = 3
 
 
 def column_name(text: str) -> str:
@@ -55,7 +56,9 @@ def evaluate_tables(
         card = read_card(predictor_dir)
         columns = read_columns(format, tables, operators=operators, dead_parts=card.get("dead_parts"))
         wanted = wanted or _own_column(card, columns)
-        return [_evaluate(select_column(columns, wanted), predictor, tell)]
+        found = [evaluate_column(select_column(columns, wanted), predictor)]
+        _tell_notes(found, tell)
+        return found
     found = []
     columns = read_columns(format, tables, operators=operators, only=_Wanted(format, wanted, tell))
     for column in columns:
@@ -67,7 +70,8 @@ def evaluate_tables(
         except UsageError as error:
             tell(f"{column.name}: left out. {error}")
             continue
-        found.append(_evaluate(column, predictor, tell))
+        found.append(evaluate_column(column, predictor))
+    _tell_notes(found, tell)
     if not found:
         what = f" called {wanted!r}" if wanted else ""
         raise UsageError(
@@ -121,10 +125,12 @@ def select_column(columns: Sequence[MeasuredColumn], name: str | None) -> Measur
     raise unknown_name("column", name, names)
 
 
-def _evaluate(
-    column: MeasuredColumn, predictor: LatencyPredictor, tell: Callable[[str], None]
-) -> dict[str, Any]:
-    result = evaluate_column(column, predictor)
-    for note in result["notes"]:
-        tell(f"{column.name}: {note}")
-    return result
+def _tell_notes(results: Sequence[dict[str, Any]], tell: Callable[[str], None]) -> None:
+    """Says each note once, with the columns that it is about."""
+    about: dict[str, list[str]] = {}
+    for result in results:
+        for note in result["notes"]:
+            about.setdefault(note, []).append(result["device"])
+    for note, columns in about.items():
+        whose = ", ".join(columns) if len(columns) <= _MOST_NAMED else f"{len(columns)} columns"
+        tell(f"{whose}: {note}")
