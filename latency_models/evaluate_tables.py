@@ -8,7 +8,6 @@ from typing import Any
 
 from edgenas.errors import UsageError
 from edgenas.latency_models.column_map import configuration_of_column
-from edgenas.latency_models.predictor import LatencyPredictor
 from edgenas.latency_models.predictor_file import read_card, read_predictor
 from edgenas.latency_models.registry import find_predictor
 from edgenas.latency_models.table_evaluation import evaluate_column

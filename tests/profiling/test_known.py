@@ -52,6 +52,7 @@ def test_the_baseline_is_a_whole_estimate(host_predictor: Path) -> None:
     assert known.to_dict()["predictor"]["mape_percent"] == 3.0
 
 
+@pytest.mark.usefixtures("nothing_shipped")
 def test_no_predictor() -> None:
     with pytest.raises(UsageError, match="No latency predictor for 'pixel4'"):
         known_latencies(
