@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from edgenas.storage import write_text_atomic
 __all__ = ["write_accuracy_table"]
 
 _BEGIN, _END = "<!-- accuracy: begin -->", "<!-- accuracy: end -->"
+_MOST_SOURCES = 3
 _HEAD = (
     "| predictor | rows | MAPE | RMSPE | within 5% | within 10% | Spearman | in 90% interval | held out | source |\n"
     "|---|---|---|---|---|---|---|---|---|---|\n"
@@ -42,10 +44,15 @@ def _row(card: dict[str, Any]) -> str:
         *(_percent(card, key, 1) for key in ("within_5_percent", "within_10_percent")),
         f"{card['spearman']:.3f}" if isinstance(card.get("spearman"), float) else "-",
         _percent(card, "coverage_percent", 1),
-        str(card.get("split", "")).split(";")[0],
-        ", ".join(dict.fromkeys(str(s["source"]).split(",")[0] for s in card.get("sources", []))),
+        re.split("[;:]", str(card.get("split", "")))[0],
+        _sources(card),
     ]
     return "| " + " | ".join(cells) + " |\n"
+
+
+def _sources(card: dict[str, Any]) -> str:
+    names = list(dict.fromkeys(str(s["source"]).split(",")[0] for s in card.get("sources", [])))
+    return ", ".join(names if len(names) <= _MOST_SOURCES else [*names[: _MOST_SOURCES - 1], "and others"])
 
 
 def _percent(card: dict[str, Any], key: str, digits: int = 2) -> str:
