@@ -11,11 +11,18 @@ import click
 from edgenas.cli.options import json_option, predictor_option
 from edgenas.cli.output import format_ms, print_json, say
 from edgenas.device_profiles import load_device
+from edgenas.errors import UsageError
 from edgenas.graph import OpGraph, graph_of, read_tflite
 from edgenas.latency_models import LatencyEstimate, LatencyPredictor, find_predictor, machine_warning
 from edgenas.space import Architecture
 
 __all__ = ["command"]
+
+# Custom operators that compilers put whole networks into, with where their sources usually are.
+_COMPILED = {
+    "edgetpu-custom-op": "edgetpu_compiler appends _edgetpu to its name",
+    "ethos-u": "Vela appends _vela to its name",
+}
 
 _PLACES = {"edgetpu": "the Edge TPU", "cpu": "the CPU"}
 
@@ -65,7 +72,14 @@ def command(
 def _graph(file: Path, dtype: str) -> OpGraph:
     if file.suffix == ".json":
         return graph_of(Architecture.load(file), dtype)
-    return read_tflite(file)
+    graph = read_tflite(file)
+    compiled = next((o.type for o in graph.operators if o.type in _COMPILED), None)
+    if compiled is not None:
+        raise UsageError(
+            f"{file} is compiled: its operators are hidden in {compiled!r}, so nothing can be said of them. Give the "
+            f".tflite that it was compiled from ({_COMPILED[compiled]})."
+        )
+    return graph
 
 
 def _parameter_bytes(model: LatencyPredictor, graph: OpGraph) -> dict[str, int]:

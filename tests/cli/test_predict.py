@@ -200,3 +200,10 @@ def test_damaged_predictor(
     outcome = edgenas("predict", architecture_file, "--predictor", folder)
     assert outcome.code == 2
     assert "predictor.json" in outcome.err
+
+
+@pytest.mark.shared_data
+def test_compiled_models_are_refused(predict: Callable[..., Any], shared_data: Path) -> None:
+    outcome = predict(shared_data / "coral_models" / "mobilenet_v1_0.25_128_quant_edgetpu.tflite")
+    assert outcome.code == 2 and outcome.out == ""
+    assert "'edgetpu-custom-op'" in outcome.err and "compiled from" in outcome.err
