@@ -5,7 +5,6 @@ from edgenas.latency_models.predictor import LatencyPredictor
 from edgenas.latency_models.registry import (
     find_predictor,
     find_predictor_folder,
-    known_of,
     machine_warning,
     user_predictors,
 )
@@ -15,7 +14,6 @@ __all__ = [
     "LatencyPredictor",
     "find_predictor",
     "find_predictor_folder",
-    "known_of",
     "machine_warning",
     "user_predictors",
 ]

@@ -18,7 +18,6 @@ __all__ = [
     "card_of",
     "find_predictor",
     "find_predictor_folder",
-    "known_of",
     "machine_warning",
     "predictor_folders",
     "user_predictors",
@@ -100,16 +99,6 @@ def card_of(device: str, configuration: str) -> dict[str, Any] | None:
 def card_figures(card: Mapping[str, Any]) -> dict[str, Any]:
     """Those of `CARD_FIGURES` that a card has, the others as None."""
     return {key: card.get(key) for key in CARD_FIGURES}
-
-
-def known_of(device: str, configuration: str | None = None) -> str:
-    """One line about the predictor of a device: its held-out error and what that was measured on.
-
-    Raises:
-        UsageError: there is none yet, or its files are damaged.
-    """
-    folder = find_predictor_folder(device, configuration=configuration)
-    return read_predictor(folder).summary(read_card(folder))
 
 
 def machine_warning(device: str, predictor_dir: Path | None = None, configuration: str | None = None) -> str:
