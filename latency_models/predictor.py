@@ -128,9 +128,9 @@ class LatencyPredictor:
         known = [text.format(card[key]) for key, text in figures if isinstance(card.get(key), int | float)]
         if not known:
             return f"{self.name}: no held-out error is known"
-        made = (
-            f"; measured {card['date']} on {card['machine']}" if "date" in card and "machine" in card else ""
-        )
+        made = f"; fitted {card['fitted']} to published measurements" if "fitted" in card else ""
+        if "date" in card and "machine" in card:
+            made = f"; measured {card['date']} on {card['machine']}"
         return f"{self.name}: {', '.join(known)} on {card.get('rows', '?')} networks held out{made}"
 
     def operator_ms(self, operator: Operator) -> float:

@@ -115,7 +115,7 @@ def _run(job: tuple[str, ...], data: Path, root: Path, date: str, seed: int) -> 
 
 
 def _fits(job: tuple[str, ...], data: Path, date: str, seed: int) -> list[tuple[str, str, Fit]]:
-    facts = {"date": date, "machine": "the devices of the sources"}
+    facts = {"fitted": date}
     if job == (_EDGETPU,):
         return [(_EDGETPU, name, fit) for name, fit in _edgetpu(data, facts, seed).items()]
     mobile = {
