@@ -117,7 +117,7 @@ def test_a_published_device_from_a_small_release(
     )
     assert (device, configuration) == ("cortex-a76", "float32")
     assert folder == tmp_path / "trained" / "cortex-a76" / "float32"
-    assert card["rows"] == 60 and card["machine"] == "the devices of the sources"
+    assert card["rows"] == 60 and len(card["fitted"]) == 10
     assert "| cortex-a76 / float32 | 60 |" in readme.read_text()
     monkeypatch.setattr("edgenas.latency_models.registry._shipped", lambda: tmp_path / "trained")
     assert find_predictor("cortex-a76").name == "cortex-a76/float32"
