@@ -185,8 +185,8 @@ def _leave_one_out(values: FloatArray, latency_ms: FloatArray, prior: FloatArray
 def _corrections(source: LatencyPredictor, graphs: Sequence[OpGraph]) -> list[FloatArray]:
     """Log factors of the networks [N]: none, and those of the source where it speaks about all samples."""
     found = [np.zeros(len(graphs))]
-    described = [describe(graph) for graph in graphs] if source.corrections else []
     for correction in source.corrections:
+        described = [describe(graph, paths=correction.paths) for graph in graphs]
         if all(correction.accepts(d) for d in described):
             found.append(correction.log_factors(described))
     return found

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgenas.graph.fragments import Fragment, block, head, lateral, stem
-from edgenas.graph.from_architecture import fragments_of, graph_of
+from edgenas.graph.fragments import Fragment
+from edgenas.graph.from_architecture import fragments_of, graph_of, parts_of
 from edgenas.graph.opgraph import Operator, OpGraph, Tensor
 from edgenas.latency_models.correction import Correction
 from edgenas.latency_models.descriptors import describe
@@ -255,7 +255,7 @@ class LatencyPredictor:
         strange: list[tuple[float, ...]] = []
         streamed: dict[int, LatencyEstimate] = {}
         for position, architecture in enumerate(architectures):
-            parts, key = _parts_of(architecture, dtype)
+            parts, key = parts_of(architecture, dtype)
             try:
                 total = sum(map(ms.__getitem__, parts))
             except KeyError:
@@ -377,28 +377,6 @@ class LatencyPredictor:
     def _base(self, dtype: str) -> ErrorBand:
         known = self.bands.get(dtype)
         return known or max(self.bands.values(), key=lambda band: band.width(self.confidence))
-
-
-def _parts_of(architecture: Architecture, dtype: str) -> tuple[list[Fragment], tuple[object, ...]]:
-    """Stem, blocks, laterals and heads, the same objects as in `fragments_of`, and what the fusion depends on."""
-    activation, fusion_width = architecture.activation, architecture.fusion_width
-    height, width = architecture.input_height, architecture.input_width
-    last = stem((height, width, 3), architecture.stem_width, activation, dtype)
-    parts = [last]
-    for stage in architecture.stages:
-        channels, stride = stage.width, 2
-        for b in stage.blocks:
-            last = block(last.output, b.type, channels, b.kernel, b.expansion, stride, activation, dtype)
-            parts.append(last)
-            stride = 1
-        parts.append(lateral(last.output, fusion_width, dtype))
-    shape = (height // 4, width // 4, fusion_width)
-    outputs = []
-    for h in architecture.heads:
-        parts.append(head(shape, h.channels, h.width, h.depth, activation, dtype))
-        outputs.append(h.channels)
-    repeats, levels = architecture.fusion_repeats, len(architecture.stages)
-    return parts, (height, width, fusion_width, repeats, levels, activation, *outputs)
 
 
 def _widening(

@@ -7,7 +7,7 @@ from edgenas.graph import fragments as f
 from edgenas.graph.opgraph import OpGraph
 from edgenas.space.architecture import Architecture
 
-__all__ = ["DTYPES", "fragments_of", "graph_of", "parameter_count"]
+__all__ = ["DTYPES", "fragments_of", "graph_of", "parameter_count", "parts_of"]
 
 DTYPES = ("int8", "float32")
 
@@ -33,6 +33,28 @@ def graph_of(architecture: Architecture, dtype: str = "int8") -> OpGraph:
 def fragments_of(architecture: Architecture, dtype: str = "int8") -> tuple[f.Fragment, ...]:
     """The cached pieces whose operators together are those of `graph_of`; quick, for pricing many networks."""
     return tuple(fragment for fragment, _ in _place(architecture, dtype)[0])
+
+
+def parts_of(architecture: Architecture, dtype: str) -> tuple[list[f.Fragment], tuple[object, ...]]:
+    """Stem, blocks, laterals and heads, the same objects as in `fragments_of`, and what the fusion depends on."""
+    activation, fusion_width = architecture.activation, architecture.fusion_width
+    height, width = architecture.input_height, architecture.input_width
+    last = f.stem((height, width, 3), architecture.stem_width, activation, dtype)
+    parts = [last]
+    for stage in architecture.stages:
+        channels, stride = stage.width, 2
+        for b in stage.blocks:
+            last = f.block(last.output, b.type, channels, b.kernel, b.expansion, stride, activation, dtype)
+            parts.append(last)
+            stride = 1
+        parts.append(f.lateral(last.output, fusion_width, dtype))
+    shape = (height // 4, width // 4, fusion_width)
+    outputs = []
+    for h in architecture.heads:
+        parts.append(f.head(shape, h.channels, h.width, h.depth, activation, dtype))
+        outputs.append(h.channels)
+    repeats, levels = architecture.fusion_repeats, len(architecture.stages)
+    return parts, (height, width, fusion_width, repeats, levels, activation, *outputs)
 
 
 def parameter_count(architecture: Architecture) -> int:

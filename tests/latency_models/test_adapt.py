@@ -15,9 +15,10 @@ import pytest
 
 from edgenas.errors import UsageError
 from edgenas.graph import OpGraph
-from edgenas.latency_models.adapt import FEWEST_SAMPLES, adapt, choose_next
+from edgenas.latency_models.adapt import FEWEST_SAMPLES, _corrections, adapt, choose_next
 from edgenas.latency_models.adapt_table import adapt_from_table
-from edgenas.latency_models.descriptors import describe
+from edgenas.latency_models.correction_fit import fit_correction
+from edgenas.latency_models.descriptors import PATH, describe
 from edgenas.latency_models.evaluate_tables import evaluate_tables
 from edgenas.latency_models.feature_sets import FEATURE_SETS
 from edgenas.latency_models.fit import Fit
@@ -113,6 +114,32 @@ def test_intervals_cover_about_what_they_say(source: LatencyPredictor, cell_colu
         for estimate, measured in zip(predictor.predict_many(unseen.graphs), unseen.latency_ms, strict=True):
             inside.append(estimate.interval_ms[0] <= measured <= estimate.interval_ms[1])
     assert 0.8 <= np.mean(inside) <= 0.99
+
+
+def test_corrections_that_count_paths_are_given_them(cell_column: Column) -> None:
+    column = cell_column(120, 0)
+    described = [describe(graph, paths=True) for graph in column.graphs]
+    slower = np.array(
+        [sum(v for k, v in d.items() if k.startswith(PATH) and k.endswith("ADD")) for d in described]
+    )
+    correction = fit_correction("nasbench201", described, 0.3 * np.tanh(slower / 100))
+    assert correction.paths
+    predictor = fit_groups(
+        [merge_columns("nasbench201", [column], "a")], device="a", configuration="c", dtype="float32"
+    ).predictor
+    corrected = replace(predictor, corrections=(correction,))
+    unseen = cell_column(20, 99)
+    accepted = [i for i, g in enumerate(unseen.graphs) if correction.accepts(describe(g, paths=True))]
+    assert accepted
+    graphs = [unseen.graphs[i] for i in accepted]
+    expected = np.exp(correction.log_factors([describe(g, paths=True) for g in graphs]))
+    assert np.ptp(expected) > 0.02
+    found = [
+        e.latency_ms / predictor.sum_ms(g)
+        for e, g in zip(corrected.predict_many(graphs), graphs, strict=True)
+    ]
+    assert found == pytest.approx(expected)
+    assert np.exp(_corrections(corrected, graphs)[1]) == pytest.approx(expected)
 
 
 def test_corrections_go_along_where_they_help(cell_column: Column, monkeypatch: pytest.MonkeyPatch) -> None:

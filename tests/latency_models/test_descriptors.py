@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgenas.graph import Operator, OpGraph, Tensor
-from edgenas.latency_models.descriptors import GATE, describe
+from edgenas.latency_models.descriptors import GATE, PATH, describe
 from edgenas.latency_models.tables.nasbench201 import OPERATIONS, nasbench201_graph
 
 T = Tensor((1, 8, 8, 16), "int8")
@@ -34,6 +34,18 @@ def test_a_chain() -> None:
         "edge:CONV_2D 3x3>CONV_2D 1x1/2+relu": 1, "operators": 2, "depth": 2, "alive_most": 2, "alive_total": 4,
         "waits": 0, "shared": 0, **GATES,
     }  # fmt: skip
+
+
+def test_three_operators_in_a_row() -> None:
+    # The sum reads the first convolution and the third: nothing stands before the first, so two rows of three.
+    steps = graph((CONV, (0,)), (RELU_CONV, (1,)), (CONV, (2,)), (ADD, (1, 3)))
+    plain, with_paths = describe(steps), describe(steps, paths=True)
+    assert not any(key.startswith(PATH) for key in plain)
+    assert {key: value for key, value in with_paths.items() if not key.startswith(PATH)} == plain
+    assert {key: value for key, value in with_paths.items() if key.startswith(PATH)} == {
+        f"{PATH}CONV_2D 3x3>CONV_2D 1x1/2+relu>CONV_2D 3x3": 1,
+        f"{PATH}CONV_2D 1x1/2+relu>CONV_2D 3x3>ADD": 1,
+    }
 
 
 def test_a_residual_block() -> None:
