@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from edgenas.device_profiles.profile import DeviceProfile
+from edgenas.device_profiles.connection import is_address, parse_address
+from edgenas.device_profiles.profile import LITERT, PUBLISHED, DeviceProfile
 from edgenas.errors import UsageError, unknown_name
 
 __all__ = ["list_devices", "load_device", "user_folder"]
 
 _PACKAGE = "edgenas.device_profiles"
+_HOST = "host"
 
 
 def user_folder() -> Path:
@@ -22,19 +26,28 @@ def user_folder() -> Path:
     return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "edgenas" / "devices"
 
 
-def load_device(name: str, device_file: Path | None = None) -> DeviceProfile:
-    """Loads the device called `name`, by its name or an alias.
+def load_device(name: str | None = None, device_file: Path | None = None) -> DeviceProfile:
+    """Loads a device.
 
     Args:
-        name: name or alias; letter case does not matter.
+        name: its name or an alias, letter case does not matter; DEVICE-CONFIGURATION for a device with that
+            configuration as its default one, e.g. "ethos-u55-128"; or an address (see `connection.parse_address`),
+            e.g. "ssh://pi@board" for its CPU or "ssh://mendel@coral/edgetpu" for the Edge TPU on it. None for the
+            device of `device_file`, or this machine.
         device_file: a device file that comes before all others.
 
     Raises:
         UsageError: nothing has that name (the nearest names are told), or the file that has it is wrong. A wrong
             file of the user's that has nothing to do with `name` does not disturb.
     """
+    if name is None:
+        if device_file is None:
+            return load_device(_HOST)
+        return DeviceProfile.from_toml(_read(device_file), str(device_file))
+    if is_address(name):
+        return _at_address(name, device_file)
     wanted = name.strip().lower()
-    known: set[str] = set()
+    known: dict[str, DeviceProfile] = {}
     broken: list[UsageError] = []
     for label, text in _files(device_file):
         try:
@@ -46,9 +59,44 @@ def load_device(name: str, device_file: Path | None = None) -> DeviceProfile:
             continue
         if wanted in profile.names:
             return profile
-        known.update(profile.names)
+        for each in profile.names:
+            known.setdefault(each, profile)
+    configured = _with_configuration(wanted, known)
+    if configured is not None:
+        return configured
     unknown = unknown_name("device", name, known, "edgenas devices list")
     raise UsageError("\n".join([str(unknown), *map(str, broken)])) if broken else unknown
+
+
+def _with_configuration(wanted: str, known: dict[str, DeviceProfile]) -> DeviceProfile | None:
+    """The device of a name DEVICE-CONFIGURATION, with that configuration as its default one."""
+    for name in sorted(known, key=len, reverse=True):
+        rest = wanted.removeprefix(f"{name}-")
+        if rest != wanted and rest in {c.name for c in known[name].configurations}:
+            return replace(known[name], default_configuration=rest)
+    return None
+
+
+def _at_address(address: str, device_file: Path | None) -> DeviceProfile:
+    connection, device = parse_address(address)
+    base = load_device(device or _HOST, device_file)
+    if base.connection.via != "local":
+        raise UsageError(
+            f"{address}: the device {base.name!r} says itself how it is reached. Use --device {base.name}."
+        )
+    place = "-".join(filter(None, (connection.host, str(connection.port or ""), connection.serial, device)))
+    return replace(
+        base,
+        name=re.sub(r"[^a-z0-9_.-]+", "-", f"{connection.via}-{place}".lower()).rstrip("-"),
+        title=f"{connection.target} over {connection.via}"
+        + (f" ({base.title})" if device else " (LiteRT, CPU)"),
+        kind=LITERT if base.kind == PUBLISHED else base.kind,
+        aliases=(),
+        alias_meanings={},
+        connection=connection,
+        predictor=base.name if base.name != _HOST else "",
+        origin=address,
+    )
 
 
 def list_devices() -> tuple[DeviceProfile, ...]:

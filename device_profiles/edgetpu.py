@@ -11,9 +11,9 @@ from typing import Any
 
 from edgenas.device_profiles.host_facts import package_version
 from edgenas.device_profiles.profile import Configuration, DeviceProfile
-from edgenas.device_profiles.runner import Detection
+from edgenas.device_profiles.runner import RUNTIME, Detection
 from edgenas.device_profiles.worker_process import WORKER_COMMAND
-from edgenas.device_profiles.worker_runner import RUNTIME, WorkerRunner
+from edgenas.device_profiles.worker_runner import WorkerRunner
 from edgenas.errors import EdgenasError
 
 __all__ = ["CUSTOM_OPERATOR", "EdgeTpuRunner"]

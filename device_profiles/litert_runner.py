@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from edgenas.device_profiles.host_facts import cpu_model, package_version
-from edgenas.device_profiles.runner import Detection
-from edgenas.device_profiles.worker_runner import RUNTIME, WorkerRunner
+from edgenas.device_profiles.runner import RUNTIME, Detection
+from edgenas.device_profiles.worker_runner import WorkerRunner
 from edgenas.errors import MissingDependencyError
 
 __all__ = ["LiteRtRunner"]

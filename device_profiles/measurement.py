@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from edgenas.device_profiles.protocol import Protocol
 from edgenas.errors import EdgenasError, UsageError
 
-__all__ = ["FAILED", "MAX_STORED_REPEATS", "OK", "Measurement", "quantile", "relative_gap"]
+__all__ = [
+    "FAILED",
+    "MAX_STORED_REPEATS",
+    "MEASURED",
+    "OK",
+    "SIMULATED",
+    "Measurement",
+    "instability",
+    "quantile",
+    "relative_gap",
+]
 
 OK = "ok"
 FAILED = "failed"
+MEASURED, SIMULATED = "measured", "simulated"
 MAX_STORED_REPEATS = 400
 """Raw repeats stored per process: beyond that, evenly spaced ones of the series (it stays ordered in time)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """Latency of one model on one device: measured, never predicted or simulated.
+    """Latency of one model on one device: measured there, or simulated by the device's compiler; never predicted.
 
     Attributes:
         device: name of the device profile.
@@ -37,6 +49,11 @@ class Measurement:
         load_average: 1-minute load average of the host when each process began, as far as it is known.
         started_at: UTC time of the first process, ISO 8601.
         notes: remarks that a reader of the number should know, e.g. why there are no operator times.
+        source: "measured" or "simulated".
+        unstable: why the latency is not to be trusted, empty where it is; see `instability`.
+        governor: clock governor of the CPU as each process began, as far as it can be read.
+        temperature_c: temperatures before and after each process, degrees Celsius, as far as they can be read.
+        details: further facts of one kind of device, JSON-ready, e.g. the options of benchmark_model.
     """
 
     device: str
@@ -54,8 +71,15 @@ class Measurement:
     load_average: tuple[float, ...] = ()
     started_at: str = ""
     notes: tuple[str, ...] = ()
+    source: str = MEASURED
+    unstable: str = ""
+    governor: str = ""
+    temperature_c: tuple[float, ...] = ()
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.source not in (MEASURED, SIMULATED):
+            raise ValueError(f"`source` must be {MEASURED!r} or {SIMULATED!r}. Received {self.source!r}.")
         if self.status not in (OK, FAILED):
             raise ValueError(f"`status` must be {OK!r} or {FAILED!r}. Received {self.status!r}.")
         if self.status == OK and not (self.repeats_ms and all(self.repeats_ms)):
@@ -112,6 +136,8 @@ class Measurement:
         )
         data["load_average"] = list(self.load_average)
         data["notes"] = list(self.notes)
+        data["temperature_c"] = list(self.temperature_c)
+        data["details"] = dict(self.details)
         return data
 
     @classmethod
@@ -141,11 +167,33 @@ class Measurement:
                 load_average=tuple(float(load) for load in data["load_average"]),
                 started_at=str(data["started_at"]),
                 notes=tuple(str(note) for note in data["notes"]),
+                # Tables of older versions have none of these.
+                source=str(data.get("source", MEASURED)),
+                unstable=str(data.get("unstable", "")),
+                governor=str(data.get("governor", "")),
+                temperature_c=tuple(float(c) for c in data.get("temperature_c", ())),
+                details=dict(data.get("details", {})),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(
                 f"{source} is not a complete measurement: {type(error).__name__}: {error}."
             ) from error
+
+
+def instability(repeats_ms: Sequence[Sequence[float]], protocol: Protocol) -> str:
+    """Why the processes of a model do not support a latency, empty where they do.
+
+    Args:
+        repeats_ms: latencies, one series per process.
+        protocol: how it was measured; two processes must agree within its `agreement`.
+    """
+    gap = relative_gap([quantile(repeats, 0.5) for repeats in repeats_ms])
+    if gap is None or gap <= protocol.agreement:
+        return ""
+    return (
+        f"the two fastest of {len(repeats_ms)} processes differ by {gap:.1%} "
+        f"({protocol.agreement:.0%} would be agreement)"
+    )
 
 
 def quantile(values: Sequence[float], fraction: float) -> float:

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import Any
 
+from edgenas.device_profiles.connection import Connection
 from edgenas.device_profiles.protocol import Protocol
-from edgenas.errors import UsageError, unknown_name
+from edgenas.errors import unknown_name
 
-__all__ = ["BUSES", "COLUMN_FORMATS", "DTYPES", "KINDS", "PUBLISHED", "Configuration", "DeviceProfile"]
+__all__ = [
+    "BUSES",
+    "COLUMN_FORMATS",
+    "DTYPES",
+    "EDGETPU",
+    "KINDS",
+    "LITERT",
+    "OPERATOR_RULES",
+    "PUBLISHED",
+    "VELA",
+    "Configuration",
+    "DeviceProfile",
+]
 
 PUBLISHED = "published"
 """The kind of devices that edgenas cannot measure itself: what is known of them was measured elsewhere."""
 
-KINDS = ("edgetpu", "litert", PUBLISHED)
+EDGETPU, LITERT, VELA = "edgetpu", "litert", "vela"
+KINDS = (EDGETPU, LITERT, VELA, PUBLISHED)
+"""What runs the models: an Edge TPU, a CPU with LiteRT, Arm's compiler that simulates an Ethos-U, nothing of ours."""
+
+OPERATOR_RULES = ("", "edgetpu", "ethos-u")
+"""What `edgenas check` judges operators by."""
+
 DTYPES = ("float32", "int8")
 BUSES = ("", "pci", "usb2", "usb3")
 COLUMN_FORMATS = (
@@ -24,25 +40,6 @@ COLUMN_FORMATS = (
     "edgenas",
 )  # fmt: skip
 """Formats of measurement tables that a configuration's `columns` may name."""
-
-_TEXT, _TEXTS, _TABLE, _INTEGER, _INTEGERS = (
-    "a text",
-    "a list of texts",
-    "a table",
-    "an integer",
-    "a list of integers",
-)
-_TOP_LEVEL = {
-    "name": _TEXT, "title": _TEXT, "kind": _TEXT, "aliases": _TEXTS, "alias_meanings": _TABLE,
-    "default_configuration": _TEXT, "configurations": _TABLE, "protocol": _TABLE, "hardware": _TABLE,
-    "source": _TABLE,
-}  # fmt: skip
-_REQUIRED = ("name", "title", "kind", "configurations")
-_CONFIGURATION = {
-    "title": _TEXT, "threads": _INTEGER, "dtype": _TEXT, "bus": _TEXT, "cpus": _INTEGERS, "cores": _TEXT,
-    "columns": _TEXTS, "site": _TEXT,
-}  # fmt: skip
-_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +58,9 @@ class Configuration:
             "mobile-ml-benchmark:pixel4|1large|quant"; see `COLUMN_FORMATS`.
         site: the lab whose own device this configuration is about; empty for one that may stand anywhere. What
             has a site is known from `columns` only.
+        accelerator: for Vela, name of the NPU's configuration, e.g. "ethos-u55-128".
+        system: for Vela, name of the system configuration (clocks, bandwidths), e.g. "Ethos_U55_High_End_Embedded".
+        memory: for Vela, name of the memory mode, e.g. "Shared_Sram".
     """
 
     name: str
@@ -72,6 +72,9 @@ class Configuration:
     cores: str = ""
     columns: tuple[str, ...] = ()
     site: str = ""
+    accelerator: str = ""
+    system: str = ""
+    memory: str = ""
 
     @property
     def description(self) -> str:
@@ -86,7 +89,7 @@ class DeviceProfile:
     Attributes:
         name: unique name, the file's stem by custom.
         title: name for people.
-        kind: which runner measures it: "litert" or "edgetpu"; "published" for none.
+        kind: what runs the models, one of `KINDS`.
         aliases: other names it answers to.
         alias_meanings: name or alias to what it stands for, where that needs saying.
         configurations: ways of using it, in the order of the file.
@@ -95,6 +98,9 @@ class DeviceProfile:
         hardware: numbers and texts about the hardware, units in the key.
         source: where they come from: hardware key to text, "all" for those without a text of their own.
         origin: file the profile was read from.
+        connection: how it is reached.
+        predictor: "DEVICE" or "DEVICE/CONFIGURATION" whose predictor speaks for this one while it has none of its own.
+        operator_rules: what `edgenas check` judges operators by, one of `OPERATOR_RULES`.
     """
 
     name: str
@@ -108,6 +114,9 @@ class DeviceProfile:
     hardware: Mapping[str, float | int | str] = field(default_factory=dict)
     source: Mapping[str, str] = field(default_factory=dict)
     origin: str = ""
+    connection: Connection = field(default_factory=Connection)
+    predictor: str = ""
+    operator_rules: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -140,162 +149,6 @@ class DeviceProfile:
             UsageError: it is not TOML, a key is unknown, a value has the wrong type or makes no sense; the message
                 names `origin`, the line and what is expected.
         """
-        import tomllib  # Here and not at the top: it would slow down every `edgenas --help`.
+        from edgenas.device_profiles.profile_reader import read_profile  # It imports this module.
 
-        try:
-            data = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
-            raise UsageError(f"Device file {origin} is not valid TOML: {error}.") from error
-        return _Reader(text, origin).profile(data)
-
-
-class _Reader:
-    """Turns parsed TOML into a profile; knows the text only to name lines in errors."""
-
-    def __init__(self, text: str, origin: str) -> None:
-        self._lines = text.splitlines()
-        self._origin = origin
-
-    def profile(self, data: dict[str, Any]) -> DeviceProfile:
-        self._check(data, _TOP_LEVEL, "")
-        for key in _REQUIRED:
-            if key not in data:
-                raise UsageError(f"Device file {self._origin} lacks the key `{key}` ({_TOP_LEVEL[key]}).")
-        self._choice(data, "kind", KINDS)
-        aliases = tuple(data.get("aliases", ()))
-        for name in (data["name"], *aliases):
-            if not _NAME.fullmatch(name):
-                raise self._error(
-                    name, f"{name!r} is not a device name. Expected small letters, digits, '-', '_', '.'"
-                )
-        configurations = tuple(
-            self._configuration(name, table) for name, table in data["configurations"].items()
-        )
-        self._check_columns(configurations)
-        if not configurations:
-            raise self._error(
-                "configurations", "`configurations` needs at least one table, such as [configurations.int8]"
-            )
-        default = data.get("default_configuration", configurations[0].name)
-        if default not in {c.name for c in configurations}:
-            problem = unknown_name("configuration", default, [c.name for c in configurations])
-            raise self._error("default_configuration", f"`default_configuration`: {problem}")
-        hardware = data.get("hardware", {})
-        for key, value in hardware.items():
-            if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-                raise self._error(key, f"`hardware.{key}` must be a number or a text. Received {value!r}")
-        return DeviceProfile(
-            name=data["name"],
-            title=data["title"],
-            kind=data["kind"],
-            aliases=aliases,
-            alias_meanings=MappingProxyType(
-                self._meanings(data.get("alias_meanings", {}), (data["name"], *aliases))
-            ),
-            configurations=configurations,
-            default_configuration=default,
-            protocol=self._protocol(data.get("protocol", {})),
-            hardware=MappingProxyType(dict(hardware)),
-            source=MappingProxyType(self._sources(data.get("source", {}), hardware)),
-            origin=self._origin,
-        )
-
-    def _configuration(self, name: str, table: Any) -> Configuration:
-        where = f"configurations.{name}"
-        if not isinstance(table, dict):
-            raise self._error(name, f"`{where}` must be a table. Received {table!r}")
-        self._check(table, _CONFIGURATION, f"{where}.")
-        self._choice(table, "dtype", DTYPES, f"{where}.")
-        self._choice(table, "bus", BUSES, f"{where}.")
-        if table.get("threads", 1) < 1:
-            raise self._error("threads", f"`{where}.threads` must be at least 1. Received {table['threads']}")
-        if any(cpu < 0 for cpu in table.get("cpus", ())):
-            raise self._error("cpus", f"`{where}.cpus` must not be negative. Received {table['cpus']}")
-        lists = {key: tuple(table.get(key, ())) for key in ("cpus", "columns")}
-        return Configuration(name=name, **{**table, **lists})
-
-    def _check_columns(self, configurations: tuple[Configuration, ...]) -> None:
-        """A published column is about one configuration: in two places it would be a slip of copying."""
-        owners: dict[str, str] = {}
-        for configuration in configurations:
-            where = f"configurations.{configuration.name}.columns"
-            for text in configuration.columns:
-                table_format, _, column = text.partition(":")
-                if not column.strip():
-                    raise self._error(
-                        text, f"`{where}` needs texts FORMAT:COLUMN, e.g. 'fbnet:raspi4'. Received {text!r}"
-                    )
-                if table_format not in COLUMN_FORMATS:
-                    problem = unknown_name("table format", table_format, COLUMN_FORMATS)
-                    raise self._error(text, f"`{where}`: {problem}")
-                if text in owners:
-                    raise self._error(
-                        text, f"`{where}`: {text!r} is a column of the configuration {owners[text]!r} already"
-                    )
-                owners[text] = configuration.name
-
-    def _meanings(self, table: dict[str, Any], names: tuple[str, ...]) -> dict[str, str]:
-        for key, value in table.items():
-            if key not in names:
-                raise self._error(key, f"`alias_meanings`: {unknown_name('name of the device', key, names)}")
-            if not isinstance(value, str):
-                raise self._error(key, f"`alias_meanings.{key}` must be a text. Received {value!r}")
-        return dict(table)
-
-    def _protocol(self, table: dict[str, Any]) -> Protocol:
-        if "threads" in table:
-            raise self._error(
-                "threads", "`protocol.threads` belongs into each configuration, e.g. [configurations.int8]"
-            )
-        try:
-            return Protocol.from_dict(table)
-        except UsageError as error:
-            raise UsageError(f"Device file {self._origin}: {error}") from error
-
-    def _sources(self, table: dict[str, Any], hardware: Mapping[str, Any]) -> dict[str, str]:
-        for key, value in table.items():
-            if key != "all" and key not in hardware:
-                problem = unknown_name("hardware key", key, [*hardware, "all"])
-                raise self._error(key, f"[source] explains a number that [hardware] does not have: {problem}")
-            if not isinstance(value, str):
-                raise self._error(key, f"`source.{key}` must be a text. Received {value!r}")
-        for key in hardware:
-            if key not in table and "all" not in table:
-                raise self._error(
-                    key, f"`hardware.{key}` has no source. Add `{key} = ...` or `all = ...` under [source]"
-                )
-        return dict(table)
-
-    def _check(self, table: dict[str, Any], schema: Mapping[str, str], prefix: str) -> None:
-        for key, value in table.items():
-            if key not in schema:
-                raise self._error(
-                    key, str(unknown_name("key", prefix + key, [prefix + known for known in schema]))
-                )
-            if not _has_type(value, schema[key]):
-                raise self._error(key, f"`{prefix}{key}` must be {schema[key]}. Received {value!r}")
-
-    def _choice(self, table: dict[str, Any], key: str, choices: tuple[str, ...], prefix: str = "") -> None:
-        if table.get(key, choices[0]) not in choices:
-            raise self._error(key, f"`{prefix}{key}`: {unknown_name('value', table[key], choices)}")
-
-    def _error(self, key: str, problem: str) -> UsageError:
-        number = next(
-            (
-                n
-                for n, line in enumerate(self._lines, 1)
-                if re.search(rf"(?<!\w){re.escape(key)}(?!\w)", line)
-            ),
-            0,
-        )
-        place = f", line {number}" if number else ""
-        return UsageError(f"Device file {self._origin}{place}: {problem.rstrip('.')}.")
-
-
-def _has_type(value: Any, kind: str) -> bool:
-    if kind in (_TEXTS, _INTEGERS):
-        inner = _TEXT if kind == _TEXTS else _INTEGER
-        return isinstance(value, list) and all(_has_type(item, inner) for item in value)
-    if kind == _INTEGER:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, str if kind == _TEXT else dict)
+        return read_profile(text, origin)

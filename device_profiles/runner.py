@@ -7,11 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgenas.device_profiles.host_facts import cpu_model, package_version
 from edgenas.device_profiles.measurement import Measurement
 from edgenas.device_profiles.profile import Configuration, DeviceProfile
 from edgenas.device_profiles.protocol import Protocol
 
-__all__ = ["Detection", "Runner"]
+__all__ = ["RUNTIME", "Detection", "Runner"]
+
+RUNTIME = "ai-edge-litert"
+"""Package that runs models on this machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,27 @@ class Runner(ABC):
     def protocol(self) -> Protocol:
         """The protocol that the device profile asks for in this configuration."""
         return self.profile.protocol_for(self.configuration.name)
+
+    def identity(self) -> dict[str, str]:
+        """What must be the same for two measurements to belong into one table: "machine" and "runtime".
+
+        Raises:
+            EdgenasError: the device is not available.
+        """
+        runtime = f"{RUNTIME} {package_version(RUNTIME) or 'missing'}"
+        return {"machine": cpu_model(), "runtime": runtime}
+
+    def prepare(self, model: Path, folder: Path) -> Path:
+        """The file that is measured for `model`, itself unless the device needs it compiled.
+
+        Args:
+            model: a .tflite file.
+            folder: where a compiled file is kept, under a name that tells its source.
+
+        Raises:
+            EdgenasError: it cannot be compiled.
+        """
+        return model
 
     @abstractmethod
     def probe(self) -> Detection:

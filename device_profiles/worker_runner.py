@@ -14,13 +14,11 @@ from edgenas.device_profiles.measurement import FAILED, OK, Measurement
 from edgenas.device_profiles.profile import Configuration, DeviceProfile
 from edgenas.device_profiles.protocol import Protocol
 from edgenas.device_profiles.rounds import Series, measure_in_rounds
-from edgenas.device_profiles.runner import Runner
+from edgenas.device_profiles.runner import RUNTIME, Runner
 from edgenas.device_profiles.worker_process import WORKER_COMMAND, WorkerFailureError, WorkerProcess
 from edgenas.errors import EdgenasError
 
-__all__ = ["RUNTIME", "WorkerRunner"]
-
-RUNTIME = "ai-edge-litert"
+__all__ = ["WorkerRunner"]
 
 
 class WorkerRunner(Runner):
