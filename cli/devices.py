@@ -107,7 +107,7 @@ def _list(as_json: bool) -> None:
 
 
 def _describe(profile: DeviceProfile) -> dict[str, Any]:
-    known = {c.name: _figures(profile.name, c.name) for c in profile.configurations}
+    known = {c.name: _figures(profile, c.name) for c in profile.configurations}
     return {
         "name": profile.name,
         "title": profile.title,
@@ -135,10 +135,10 @@ def _describe(profile: DeviceProfile) -> dict[str, Any]:
     }
 
 
-def _figures(device: str, configuration: str) -> dict[str, Any] | None:
+def _figures(profile: DeviceProfile, configuration: str) -> dict[str, Any] | None:
     """What the card of a predictor says, None without a predictor; a damaged card is told, not raised."""
     try:
-        card = card_of(device, configuration)
+        card = card_of(profile, configuration)
     except UsageError as error:
         return {"error": str(error)}
     return None if card is None else card_figures(card)

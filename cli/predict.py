@@ -54,8 +54,8 @@ def command(
     """
     profile = load_device(device)
     chosen = profile.configuration(configuration)
-    model = find_predictor(profile.name, predictor_dir=predictor, configuration=chosen.name)
-    warning = machine_warning(profile.name, predictor, chosen.name)
+    model = find_predictor(profile, predictor_dir=predictor, configuration=chosen.name)
+    warning = machine_warning(profile, predictor, chosen.name)
     if warning:
         say(warning)
     results = []

@@ -155,12 +155,12 @@ def _known(profile: DeviceProfile, configuration: str, options: dict[str, Any]) 
     from edgenas.space import list_presets
 
     space = _space(options["space"], options)
-    if card_of(profile.name, configuration) is None:
+    if card_of(profile, configuration) is None:
         return None
     from edgenas.profiling.known import known_latencies
 
     return known_latencies(
-        profile.name, configuration, space,
+        profile, configuration, space,
         tuple(_space(name, options) for name in list_presets() if name not in (options["space"], space.name)),
         input_shape=(options["height"], options["width"]), head_channels=_head_channels(space, options),
         seed=options["seed"],

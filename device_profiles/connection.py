@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields, replace
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from edgenas.errors import UsageError, unknown_name
@@ -98,7 +99,7 @@ def parse_address(address: str) -> tuple[Connection, str]:
     except ValueError as error:
         raise UsageError(f"{address!r} is no address ({error}). {_expected()}") from error
     keys = _SSH_KEYS if parts.scheme == SSH else _ADB_KEYS
-    given: dict[str, str] = {}
+    given: dict[str, Any] = {}
     for key, value in parse_qsl(parts.query, keep_blank_values=True):
         if key not in keys:
             raise UsageError(f"{address!r}: {unknown_name('key', key, keys)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from edgenas.device_profiles.connection import Connection
+from edgenas.device_profiles.connection import Connection, is_address
 from edgenas.device_profiles.protocol import Protocol
 from edgenas.errors import unknown_name
 
@@ -122,6 +122,11 @@ class DeviceProfile:
     def names(self) -> tuple[str, ...]:
         """The name and every alias."""
         return (self.name, *self.aliases)
+
+    @property
+    def asked_as(self) -> str:
+        """What to type behind --device: the address that it was made from, or the name."""
+        return self.origin if is_address(self.origin) else self.name
 
     def configuration(self, name: str | None = None) -> Configuration:
         """The configuration called `name`, or the default one.

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgenas.device_profiles.host_facts import cpu_model, package_version
-from edgenas.device_profiles.measurement import Measurement
+from edgenas.device_profiles.host_facts import cpu_model, file_sha256, package_version
+from edgenas.device_profiles.measurement import FAILED, Measurement
 from edgenas.device_profiles.profile import Configuration, DeviceProfile
 from edgenas.device_profiles.protocol import Protocol
+from edgenas.errors import EdgenasError
 
 __all__ = ["RUNTIME", "Detection", "Runner"]
 
@@ -83,6 +84,25 @@ class Runner(ABC):
             EdgenasError: it cannot be compiled.
         """
         return model
+
+    def measure_one(self, model: Path, folder: Path, *, operators: bool = False) -> Measurement:
+        """Prepares and measures one model by the device's own protocol; that it cannot be compiled is a value too.
+
+        Args:
+            model: a .tflite file.
+            folder: see `prepare`.
+            operators: whether to ask for operator times too.
+
+        Raises:
+            EdgenasError: the device is not available.
+        """
+        try:
+            prepared = self.prepare(model, folder)
+        except EdgenasError as error:
+            return Measurement(
+                self.profile.name, self.configuration.name, file_sha256(model), FAILED, str(error)
+            )
+        return next(iter(self.measure([prepared], operators=operators)))
 
     @abstractmethod
     def probe(self) -> Detection:

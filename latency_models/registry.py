@@ -6,11 +6,14 @@ import os
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgenas.errors import UsageError
 from edgenas.latency_models.predictor import LatencyPredictor
 from edgenas.latency_models.predictor_file import PREDICTOR_FILE, read_card, read_predictor
+
+if TYPE_CHECKING:
+    from edgenas.device_profiles.profile import DeviceProfile
 
 __all__ = [
     "CARD_FIGURES",
@@ -42,12 +45,12 @@ def user_predictors() -> Path:
 
 
 def find_predictor(
-    device: str, predictor_dir: Path | None = None, configuration: str | None = None
+    device: str | DeviceProfile, predictor_dir: Path | None = None, configuration: str | None = None
 ) -> LatencyPredictor:
     """Loads the predictor of a device.
 
     Args:
-        device: name of a device profile (names are checked by `edgenas.device_profiles.load_device`).
+        device: a device profile, or what `edgenas.device_profiles.load_device` finds one by.
         predictor_dir: a predictor folder that is taken without further search.
         configuration: configuration of the device, by default the profile's.
 
@@ -58,18 +61,36 @@ def find_predictor(
 
 
 def find_predictor_folder(
-    device: str, predictor_dir: Path | None = None, configuration: str | None = None
+    device: str | DeviceProfile, predictor_dir: Path | None = None, configuration: str | None = None
 ) -> Path:
     """The folder that `find_predictor` loads from; see there."""
     if predictor_dir is not None:
         return predictor_dir
-    found = predictor_folders(device)
-    wanted = configuration or _default_configuration(device)
-    if wanted in found:
-        return found[wanted]
+    profile = _profile(device)
+    wanted = configuration or profile.default_configuration
+    found = predictor_folders(profile.name)
+    folder = _folder(profile, wanted)
+    if folder is not None:
+        return folder
     if configuration is None and len(found) == 1:
         return next(iter(found.values()))
-    raise _none_yet(device, wanted, sorted(found))
+    raise _none_yet(profile, wanted, sorted(found))
+
+
+def _profile(device: str | DeviceProfile) -> DeviceProfile:
+    from edgenas.device_profiles.catalogue import load_device
+
+    return load_device(device) if isinstance(device, str) else device
+
+
+def _folder(profile: DeviceProfile, configuration: str) -> Path | None:
+    """The device's own predictor, else that of the device which its profile names for this."""
+    own = predictor_folders(profile.name).get(configuration)
+    if own is not None or not profile.predictor:
+        return own
+    device, _, named = profile.predictor.partition("/")
+    other = predictor_folders(device)
+    return other.get(named or configuration)
 
 
 def predictor_folders(device: str) -> dict[str, Path]:
@@ -84,17 +105,14 @@ def predictor_folders(device: str) -> dict[str, Path]:
     return found
 
 
-def card_of(device: str, configuration: str) -> dict[str, Any] | None:
-    """The card of exactly this predictor, None where there is no predictor; the predictor itself is not read.
+def card_of(device: str | DeviceProfile, configuration: str) -> dict[str, Any] | None:
+    """The card of the predictor of this configuration, None where there is none; the predictor itself is not read.
 
     Raises:
         UsageError: the card is damaged.
     """
-    for root in _roots():
-        folder = root / device / configuration
-        if (folder / PREDICTOR_FILE).is_file():
-            return read_card(folder)
-    return None
+    folder = _folder(_profile(device), configuration)
+    return None if folder is None else read_card(folder)
 
 
 def card_figures(card: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,9 +120,11 @@ def card_figures(card: Mapping[str, Any]) -> dict[str, Any]:
     return {key: card.get(key) for key in CARD_FIGURES}
 
 
-def machine_warning(device: str, predictor_dir: Path | None = None, configuration: str | None = None) -> str:
+def machine_warning(
+    device: str | DeviceProfile, predictor_dir: Path | None = None, configuration: str | None = None
+) -> str:
     """Warns where the host's predictor was measured on another CPU than this one; empty where all is well."""
-    if device != _HOST:
+    if _profile(device).name != _HOST:
         return ""
     from edgenas.device_profiles.host_facts import cpu_model
 
@@ -127,35 +147,34 @@ def _shipped() -> Path:
     return Path(str(resources.files("edgenas.latency_models").joinpath("trained")))
 
 
-def _default_configuration(device: str) -> str:
-    from edgenas.device_profiles.catalogue import load_device
-
-    return load_device(device).default_configuration
-
-
-def _can_be_measured(device: str, configuration: str) -> bool:
-    from edgenas.device_profiles.catalogue import load_device
+def _can_be_measured(profile: DeviceProfile, configuration: str) -> bool:
     from edgenas.device_profiles.profile import PUBLISHED
 
-    profile = load_device(device)
     known = {c.name: c for c in profile.configurations}
     return profile.kind != PUBLISHED and not (configuration in known and known[configuration].site)
 
 
-def _none_yet(device: str, configuration: str, others: list[str]) -> UsageError:
-    what = f"No latency predictor for {device!r} yet"
+def _none_yet(profile: DeviceProfile, configuration: str, others: list[str]) -> UsageError:
+    what = f"No latency predictor for {profile.name!r} yet"
     if others:
-        what = f"No latency predictor for {device!r} in configuration {configuration!r} yet (only {', '.join(others)})"
-    option = "" if configuration == _default_configuration(device) else f" --configuration {configuration}"
-    command = f"edgenas profile --device {device}{option}"
-    if device == _HOST:
+        what = (
+            f"No latency predictor for {profile.name!r} in configuration {configuration!r} yet "
+            f"(only {', '.join(others)})"
+        )
+    option = "" if configuration == profile.default_configuration else f" --configuration {configuration}"
+    command = f"edgenas profile --device {profile.asked_as}{option}"
+    if profile.name == _HOST:
         return UsageError(f"{what}. Make one (about 3 minutes): {command}")
+    if profile.kind == "vela":
+        return UsageError(f"{what}. Make one by simulation: {command}")
     advice = f"measure on a machine that has the device attached ({command})"
-    if not _can_be_measured(device, configuration):
+    if profile.connection.via != "local":
+        advice = f"measure on it ({command})"
+    elif not _can_be_measured(profile, configuration):
         advice = (
             "adapt the predictor of a similar device to measurements of yours (edgenas latency adapt --help)"
         )
     return UsageError(
-        f"{what}: edgenas ships none, and {user_predictors() / device} holds none. edgenas invents no numbers: "
+        f"{what}: edgenas ships none, and {user_predictors() / profile.name} holds none. edgenas invents no numbers: "
         f"{advice}, or hand one in with --predictor FOLDER."
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from edgenas.device_profiles.profile import DeviceProfile
 from edgenas.graph import graph_of
 from edgenas.latency_models.estimate import LatencyEstimate
 from edgenas.latency_models.predictor import LatencyPredictor
@@ -84,7 +85,7 @@ class Known:
 
 
 def known_latencies(
-    device: str,
+    device: DeviceProfile,
     configuration: str,
     space: SearchSpace,
     others: tuple[SearchSpace, ...] = (),
@@ -97,7 +98,7 @@ def known_latencies(
     """Predicts the baseline of `space` and random networks of it and of `others`.
 
     Args:
-        device: name of a device profile.
+        device: the device.
         configuration: configuration of the device.
         space: the space whose baseline is asked about.
         others: further spaces.

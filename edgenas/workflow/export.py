@@ -71,13 +71,13 @@ def export_trained(
         searched = read_config(run.root) if run is not None else {}
         configuration = configuration or _configuration(profile, dtype, searched)
         searched_here = (searched.get("device"), searched.get("configuration")) == (
-            profile.name,
+            profile.asked_as,
             configuration,
         )
         if predictor_dir is None and run is not None and searched_here:
             predictor_dir = run.predictor
         runner = runner_for(profile, configuration)
-        estimate = _estimate(trained, profile.name, configuration, predictor_dir, dtype)
+        estimate = _estimate(trained, profile, configuration, predictor_dir, dtype)
     start_tensorflow()
     import keras
 
@@ -94,7 +94,7 @@ def export_trained(
         int8=int8, calibration_frames=calibration_frames,
     )  # fmt: skip
     if runner is not None and runner.probe().available:
-        measurement = next(iter(runner.measure([exported.files[dtype].path], operators=True)))
+        measurement = runner.measure_one(exported.files[dtype].path, out_dir, operators=True)
     graph = graph_of(trained.architecture, dtype)
     operator_ms = _operator_ms(measurement, graph)
     card = model_card(
@@ -113,17 +113,21 @@ def export_trained(
 def _configuration(profile: DeviceProfile, dtype: str, searched: Mapping[str, Any]) -> str:
     """That of the run where it fits the file; else the device's single-threaded one of this element type."""
     fitting = {c.name: c for c in profile.configurations if c.dtype == dtype}
-    if searched.get("device") == profile.name and searched["configuration"] in fitting:
+    if searched.get("device") == profile.asked_as and searched["configuration"] in fitting:
         return str(searched["configuration"])
     return next((name for name, c in fitting.items() if c.threads == 1), profile.default_configuration)
 
 
 def _estimate(
-    trained: TrainedNetwork, device: str, configuration: str | None, folder: Path | None, dtype: str
+    trained: TrainedNetwork,
+    profile: DeviceProfile,
+    configuration: str | None,
+    folder: Path | None,
+    dtype: str,
 ) -> LatencyEstimate | None:
     """The prediction, or None where there is no predictor: an export does not need one, unless it was named."""
     try:
-        predictor = find_predictor(device, predictor_dir=folder, configuration=configuration)
+        predictor = find_predictor(profile, predictor_dir=folder, configuration=configuration)
     except UsageError:
         if folder is not None:
             raise

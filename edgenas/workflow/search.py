@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgenas.device_profiles import Configuration, DeviceProfile, load_device, runner_for
 from edgenas.errors import UsageError
 from edgenas.graph import graph_of
-from edgenas.latency_models import LatencyPredictor, find_predictor, find_predictor_folder
+from edgenas.latency_models import LatencyPredictor, find_predictor_folder
 from edgenas.profiling.profile_device import PROFILE_FILE
 from edgenas.runtime import start_tensorflow
 from edgenas.search import (
@@ -85,9 +86,14 @@ def start_search(
         raise UsageError(f"{run_dir} already holds a run. Go on with: edgenas search --resume {run_dir}")
     data = request.data.open()
     space = load_space(request.space, data.tasks)
-    dtype, predictor = "int8", None
+    dtype, predictor, device, configuration = "int8", None, None, None
     if request.device is not None:
-        predictor, dtype = _predictor_for(request.device, request.configuration, request.predictor_dir)
+        profile, chosen = _configured(request.device, request.configuration)
+        folder = find_predictor_folder(profile, request.predictor_dir, chosen.name)
+        predictor, dtype = LatencyPredictor.load(folder), chosen.dtype
+        device, configuration = profile.asked_as, chosen.name
+        if request.predictor_dir is not None:
+            device, configuration = predictor.device, predictor.configuration
     shape = (data.train.info.height, data.train.info.width)
     channels = data.train.info.head_channels
     # Made even when nothing is predicted: it says now whether the space fits the size of the frames.
@@ -109,13 +115,13 @@ def start_search(
         data=data.describe(),
         proxy=_proxy(request, data).to_dict(),
         space_source=request.space,
-        device=None if predictor is None else predictor.device,
-        configuration=None if predictor is None else predictor.configuration,
+        device=device,
+        configuration=configuration,
         predictor=None if predictor is None else predictor.name,
         command=request.command,
     )
     if predictor is not None:
-        _keep_predictor(predictor, request, run)
+        _keep_predictor(folder, run)
     return _run(config, space, data, predictor, dtype, run, resume=False, on_event=on_event)
 
 
@@ -134,7 +140,8 @@ def resume_search(
     space = load_space(stored["space"]["source"], data.tasks)
     dtype, predictor = "int8", None
     if stored["device"] is not None:
-        predictor, dtype = _predictor_for(stored["device"], stored["configuration"], run.predictor)
+        predictor = LatencyPredictor.load(run.predictor)
+        dtype = _configured(stored["device"], stored["configuration"])[1].dtype
     config = SearchConfig(
         trials=max(trials or 0, stored["trials"]),
         seed=stored["seed"],
@@ -163,20 +170,13 @@ def _proxy(request: SearchRequest, data: OpenData) -> TrainingConfig:
     return load_training_preset("proxy", loss_weights=load_loss_weights(weights), **request.schedule)
 
 
-def _predictor_for(
-    device: str, configuration: str | None, folder: Path | None
-) -> tuple[LatencyPredictor, str]:
-    from edgenas.device_profiles import load_device
-
+def _configured(device: str, configuration: str | None) -> tuple[DeviceProfile, Configuration]:
     profile = load_device(device)
-    chosen = profile.configuration(configuration)
-    predictor = find_predictor(profile.name, predictor_dir=folder, configuration=chosen.name)
-    return predictor, chosen.dtype
+    return profile, profile.configuration(configuration)
 
 
-def _keep_predictor(predictor: LatencyPredictor, request: SearchRequest, run: RunFolder) -> None:
+def _keep_predictor(source: Path, run: RunFolder) -> None:
     """Copies the predictor into the run: profiling the device again must not change a search under way."""
-    source = find_predictor_folder(predictor.device, request.predictor_dir, predictor.configuration)
     for file in sorted((*source.glob("*.json"), *source.glob("*.npz"))):
         folder = run.root if file.name == PROFILE_FILE else run.predictor
         write_bytes_atomic(folder / file.name, file.read_bytes())
@@ -238,8 +238,6 @@ def measure_architecture(architecture: Architecture, device: str, configuration:
 
     import numpy as np
 
-    from edgenas.device_profiles import load_device, runner_for
-
     runner = runner_for(load_device(device), configuration)
     if not runner.probe().available:
         return None
@@ -254,5 +252,5 @@ def measure_architecture(architecture: Architecture, device: str, configuration:
         path = Path(folder) / "model.tflite"
         images = noise if dtype == "int8" else None
         path.write_bytes(to_tflite(build_model(architecture), dtype=dtype, representative=images))
-        measurement = next(iter(runner.measure([path])))
+        measurement = runner.measure_one(path, Path(folder))
     return measurement.latency_ms if measurement.ok else None
