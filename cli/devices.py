@@ -168,5 +168,6 @@ def _source(figures: Mapping[str, Any]) -> str:
         names = [f"{str(e['source']).split(', http')[0]} ({e.get('licence', 'unstated')})" for e in entries]
         return ", ".join(dict.fromkeys(names))
     if figures["machine"]:
-        return f"measured {figures['date'] or ''} on {figures['machine']}".replace("  ", " ")
+        made = figures["source"] or "measured"
+        return f"{made} {figures['date'] or ''} on {figures['machine']}".replace("  ", " ")
     return ""

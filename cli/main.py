@@ -21,6 +21,7 @@ _COMMANDS = {
     "train": "Train the winner of a search longer, or any architecture.",
     "export": "Write verified float32 and int8 .tflite files with a model card.",
     "report": "Write one HTML page about a run.",
+    "benchmark": "Measure the latency of .tflite files on a device.",
     "predict": "Predict the latency of .tflite files or architectures, with an interval.",
     "latency": "Import latency tables, fit predictors, test them, adapt them to new devices.",
     "devices": "List the devices and what is known of them.",

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from edgenas.device_profiles import load_device
 from edgenas.errors import UsageError, unknown_name
 
 __all__ = [
     "data_options",
+    "device_options",
     "json_option",
     "parse_tasks",
     "predictor_option",
@@ -30,6 +33,37 @@ predictor_option = click.option(
     help="Folder of a predictor to use instead of the stored one.",
 )
 run_argument = click.argument("run", required=False, type=click.Path(path_type=Path))
+
+
+def device_options(function: F) -> F:
+    """--device, --configuration, --device-file; the command gets them as `profile` and `chosen`.
+
+    `chosen` is the device's `Configuration`.
+    """
+
+    @functools.wraps(function)
+    def command(
+        *args: Any, device: str | None, configuration: str | None, device_file: Path | None, **options: Any
+    ) -> Any:
+        profile = load_device(device, device_file)
+        return function(*args, profile=profile, chosen=profile.configuration(configuration), **options)
+
+    decorators = (
+        click.option(
+            "--device",
+            help="A device (see `edgenas devices`), ssh://USER@HOST or adb://SERIAL.  [default: host]",
+        ),
+        click.option("--configuration", help="Configuration of the device; its default without it."),
+        click.option(
+            "--device-file",
+            type=click.Path(path_type=Path),
+            help="Device file that comes before all others, see `edgenas devices new`.",
+        ),
+    )
+    wrapped: Any = command
+    for decorator in reversed(decorators):
+        wrapped = decorator(wrapped)
+    return wrapped  # type: ignore[no-any-return]
 
 
 def data_options(function: F) -> F:

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from edgenas.cli.options import json_option, predictor_option
+from edgenas.cli.options import device_options, json_option, predictor_option
 from edgenas.cli.output import format_ms, print_json, say
-from edgenas.device_profiles import load_device
+from edgenas.device_profiles import Configuration, DeviceProfile
 from edgenas.errors import UsageError
 from edgenas.graph import OpGraph, graph_of, read_tflite
 from edgenas.latency_models import LatencyEstimate, LatencyPredictor, find_predictor, machine_warning
@@ -29,15 +29,14 @@ _PLACES = {"edgetpu": "the Edge TPU", "cpu": "the CPU"}
 
 @click.command(name="predict")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--device", default="host", show_default=True, help="Device, see `edgenas devices`.")
-@click.option("--configuration", help="Configuration of the device; its default without it.")
+@device_options
 @predictor_option
 @click.option("--operators", is_flag=True, help="Show every operator, not only the shares by type.")
 @json_option
 def command(
     files: tuple[Path, ...],
-    device: str,
-    configuration: str | None,
+    profile: DeviceProfile,
+    chosen: Configuration,
     predictor: Path | None,
     operators: bool,
     as_json: bool,
@@ -52,8 +51,6 @@ def command(
       edgenas predict architectures/*.json --json
       edgenas predict model_int8.tflite --device edgetpu --configuration usb2
     """
-    profile = load_device(device)
-    chosen = profile.configuration(configuration)
     model = find_predictor(profile, predictor_dir=predictor, configuration=chosen.name)
     warning = machine_warning(profile, predictor, chosen.name)
     if warning:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenas.cli.options import json_option, parse_tasks
+from edgenas.cli.options import device_options, json_option, parse_tasks
 from edgenas.cli.output import format_ms, print_json, print_table, progress
-from edgenas.device_profiles import Detection, DeviceProfile, load_device, runner_for
+from edgenas.device_profiles import Configuration, Detection, DeviceProfile, runner_for
 from edgenas.errors import EdgenasError, UsageError
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ __all__ = ["command"]
 
 
 @click.command(name="profile")
-@click.option("--device", default="host", show_default=True, help="Device, see `edgenas devices`.")
-@click.option("--configuration", help="Configuration of the device; its default without it.")
+@device_options
 @click.option(
     "--space", default="demo", show_default=True, help="Space that the measured networks come from."
 )
@@ -40,7 +39,7 @@ __all__ = ["command"]
     "--out", type=click.Path(path_type=Path), help="Folder of the measurements; the user's folder without it."
 )
 @json_option
-def command(device: str, configuration: str | None, as_json: bool, **options: Any) -> None:
+def command(profile: DeviceProfile, chosen: Configuration, as_json: bool, **options: Any) -> None:
     """Measure a device and fit its latency predictor, or tell what is known where it is not at hand.
 
     Measurements are stored one by one: the same command goes on where it was stopped. Of a device that is not at hand
@@ -49,11 +48,10 @@ def command(device: str, configuration: str | None, as_json: bool, **options: An
     \b
     Examples:
       edgenas profile --device host
+      edgenas profile --device ssh://pi@raspberrypi
       edgenas profile --device edgetpu --json
       edgenas profile --device mobile-cpu --height 128 --width 256 --classes 19
     """
-    profile = load_device(device)
-    chosen = profile.configuration(configuration)
     detection = runner_for(profile, chosen.name).probe()
     if not detection.available:
         _tell_what_is_known(profile, chosen.name, detection, options, as_json)
@@ -69,12 +67,13 @@ def command(device: str, configuration: str | None, as_json: bool, **options: An
     click.echo(result.predictor.summary(result.card))
     for point in sorted(result.points, key=lambda p: -abs(p.predicted_ms / p.measured_ms - 1))[:3]:
         click.echo(
-            f"  worst held-out: {point.name}: measured {format_ms(point.measured_ms)}, "
+            f"  worst held-out: {point.name}: {result.card['source']} {format_ms(point.measured_ms)}, "
             f"predicted {format_ms(point.predicted_ms)}"
         )
     for name, error in result.failed.items():
         click.echo(f"  failed: {name}: {error}")
     click.echo(f"Measurements: {result.folder}\nPredictor: {result.predictor_folder}")
+    click.echo(f"Next: edgenas predict MODEL.tflite --device {profile.asked_as}")
 
 
 def _measure(profile: DeviceProfile, configuration: str, options: dict[str, Any]) -> ProfileResult:

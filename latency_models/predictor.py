@@ -130,7 +130,7 @@ class LatencyPredictor:
             return f"{self.name}: no held-out error is known"
         made = f"; fitted {card['fitted']} to published measurements" if "fitted" in card else ""
         if "date" in card and "machine" in card:
-            made = f"; measured {card['date']} on {card['machine']}"
+            made = f"; {card.get('source', 'measured')} {card['date']} on {card['machine']}"
         return f"{self.name}: {', '.join(known)} on {card.get('rows', '?')} networks held out{made}"
 
     def operator_ms(self, operator: Operator) -> float:

@@ -28,7 +28,7 @@ __all__ = [
 
 CARD_FIGURES = (
     "rows", "mape_percent", "within_10_percent", "spearman", "coverage_percent", "split", "sources", "machine", "date",
-    "fitted",
+    "fitted", "source",
 )  # fmt: skip
 """What a card says about the accuracy of its predictor and where it comes from."""
 

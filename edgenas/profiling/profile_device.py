@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgenas.device_profiles.host_facts import cpu_model, file_sha256, package_version
+from edgenas.device_profiles.measurement import MEASURED
 from edgenas.device_profiles.profile import DeviceProfile
 from edgenas.device_profiles.runner import Runner
 from edgenas.errors import EdgenasError, UsageError
@@ -32,7 +33,6 @@ _DEFAULT_NETWORKS, _FEWEST_NETWORKS = 32, 10
 _DEFAULT_BUDGET_SECONDS = 180.0
 # Exporting may take this share of the budget; the fit needs some seconds at the end.
 _EXPORT_SHARE, _FIT_SECONDS = 0.45, 6.0
-_RUNTIME = "ai-edge-litert"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,8 @@ def profile_device(
         raise EdgenasError(
             f"{profile.title} is not available, so nothing was measured.\n{detection.explain()}"
         )
-    _check_folder(out_dir, _identity(profile, chosen.name, space, input_shape, head_channels, seed))
+    identity = _identity(profile, chosen.name, space, input_shape, head_channels, seed)
+    _check_folder(out_dir, {**identity, **runner.identity()})
     if networks is None:
         networks = max(_FEWEST_NETWORKS, round(_DEFAULT_NETWORKS * budget_seconds / _DEFAULT_BUDGET_SECONDS))
     plan = planned_models(
@@ -133,14 +134,15 @@ def profile_device(
     )
     paths = _export(plan, out_dir / "models", began + _EXPORT_SHARE * budget_seconds, tell)
     models = [model for model in plan if model.name in paths]
+    prepared = {name: runner.prepare(path, path.parent) for name, path in paths.items()}
     table = MeasurementTable(
-        out_dir / "measurements.jsonl", {name: file_sha256(path) for name, path in paths.items()}
+        out_dir / "measurements.jsonl", {name: file_sha256(path) for name, path in prepared.items()}
     )
     protocol = profile.protocol_for(chosen.name)
     collect(
         runner,
         models,
-        paths,
+        prepared,
         table,
         protocol,
         deadline=began + budget_seconds - _FIT_SECONDS,
@@ -191,8 +193,6 @@ def _identity(
         "input_shape": list(input_shape),
         "head_channels": {task: head_channels[task] for task in sorted(head_channels)},
         "seed": seed,
-        "machine": cpu_model(),
-        "runtime": f"{_RUNTIME} {package_version(_RUNTIME) or 'missing'}",
     }
 
 
@@ -252,6 +252,7 @@ def _fit(
     sample = table.any_measurement()
     facts = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "source": sample.source if sample else MEASURED,
         "machine": sample.machine if sample else cpu_model(),
         "runtime": f"{sample.runtime} {sample.runtime_version}, {sample.delegate}" if sample else "",
         "edgenas_version": package_version("edgenas") or "",
