@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
 
-from edgenas.cli.options import json_option
+from edgenas.cli.options import device_file_option, json_option
 from edgenas.cli.output import print_json
-from edgenas.device_profiles import DeviceProfile, list_devices, load_device, runner_for
+from edgenas.device_profiles import DeviceProfile, list_devices, load_device, runner_for, user_folder
+from edgenas.device_profiles.connection import parse_address
+from edgenas.device_profiles.doctor import examine, examine_device
+from edgenas.device_profiles.profile import LITERT, PUBLISHED
+from edgenas.device_profiles.template import TEMPLATE_KINDS, device_template
 from edgenas.errors import UsageError
 from edgenas.latency_models.registry import card_figures, card_of
+from edgenas.storage import write_text_atomic
 
 __all__ = ["command"]
 
@@ -33,6 +40,8 @@ def command(ctx: click.Context, as_json: bool) -> None:
     Examples:
       edgenas devices
       edgenas devices show edgetpu
+      edgenas devices doctor
+      edgenas devices new desk-pi --over ssh://pi@raspberrypi
     """
     if ctx.invoked_subcommand is None:
         _list(as_json)
@@ -47,21 +56,17 @@ def list_command(as_json: bool) -> None:
 
 @command.command()
 @click.argument("name")
+@device_file_option
 @json_option
-def show(name: str, as_json: bool) -> None:
+def show(name: str, device_file: Path | None, as_json: bool) -> None:
     """Show one device: each configuration with its predictor's accuracy, hardware numbers with their sources."""
-    profile = load_device(name)
+    profile = load_device(name, device_file)
     detection = runner_for(profile).probe()
     row = _describe(profile)
+    row["connection"] = asdict(profile.connection)
     row["hardware"] = dict(profile.hardware)
     row["source"] = dict(profile.source)
-    row["detection"] = {
-        "available": detection.available,
-        "looked_for": list(detection.looked_for),
-        "found": list(detection.found),
-        "missing": list(detection.missing),
-        "next_command": detection.next_command,
-    }
+    row["detection"] = detection.to_dict()
     if as_json:
         print_json(row)
         return
@@ -79,6 +84,67 @@ def show(name: str, as_json: bool) -> None:
     for key, value in profile.hardware.items():
         click.echo(f"{key} = {value}")
     click.echo(detection.explain())
+
+
+@command.command()
+@click.argument("name", required=False)
+@device_file_option
+@json_option
+def doctor(name: str | None, device_file: Path | None, as_json: bool) -> None:
+    """Tell what is here to measure with, what is missing, and the command to get it.
+
+    Without NAME: packages, this CPU, Edge TPU (library, bus, rights, compiler), Ethos-U, adb, ssh, and your own device
+    files. With the name or the address of a device, that one; exit code 1 if it cannot be used.
+
+    \b
+    Examples:
+      edgenas devices doctor
+      edgenas devices doctor ssh://pi@raspberrypi --json
+    """
+    everything = name is None and device_file is None
+    findings = examine() if everything else [examine_device(load_device(name, device_file))]
+    if as_json:
+        print_json([{"title": f.title, **f.detection.to_dict()} for f in findings])
+    else:
+        for finding in findings:
+            click.echo(f"{'ok     ' if finding.detection.available else 'MISSING'}  {finding.title}")
+            for line in finding.detection.explain().splitlines():
+                click.echo(f"           {line}")
+    if not everything and not findings[0].detection.available:
+        raise click.exceptions.Exit(1)
+
+
+@command.command()
+@click.argument("name")
+@click.option("--kind", type=click.Choice(TEMPLATE_KINDS), help="What runs the models.  [default: litert]")
+@click.option(
+    "--over", help="How it is reached: ssh://USER@HOST[:PORT] or adb://SERIAL. This machine without it."
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="File to write; NAME.toml in your folder without it."
+)
+def new(name: str, kind: str | None, over: str | None, out: Path | None) -> None:
+    """Write a commented device file for a device of your own, ready to be edited.
+
+    \b
+    Examples:
+      edgenas devices new desk-pi --over ssh://pi@raspberrypi
+      edgenas devices new coral --kind edgetpu --over ssh://mendel@coral
+      edgenas devices new phone --over "adb://?benchmark_model=/opt/benchmark_model" --out phone.toml
+    """
+    connection, device = parse_address(over) if over is not None else (None, "")
+    if device and kind is None:
+        kind = load_device(device).kind
+    text = device_template(name, LITERT if kind in (None, PUBLISHED) else str(kind), connection)
+    path = out or user_folder() / f"{name}.toml"
+    if path.exists():
+        raise UsageError(
+            f"{path} exists already. Edit it, choose another name, or give another file with --out."
+        )
+    write_text_atomic(path, text)
+    click.echo(f"{path}: edit it, then")
+    option = "" if out is None else f" --device-file {path}"
+    click.echo(f"  edgenas devices doctor {name}{option}\n  edgenas profile --device {name}{option}")
 
 
 def _list(as_json: bool) -> None:

@@ -14,6 +14,7 @@ from edgenas.errors import UsageError, unknown_name
 
 __all__ = [
     "data_options",
+    "device_file_option",
     "device_options",
     "json_option",
     "parse_tasks",
@@ -31,6 +32,11 @@ predictor_option = click.option(
     "--predictor",
     type=click.Path(path_type=Path),
     help="Folder of a predictor to use instead of the stored one.",
+)
+device_file_option = click.option(
+    "--device-file",
+    type=click.Path(path_type=Path),
+    help="Device file that comes before all others, see `edgenas devices new --help`.",
 )
 run_argument = click.argument("run", required=False, type=click.Path(path_type=Path))
 
@@ -54,11 +60,7 @@ def device_options(function: F) -> F:
             help="A device (see `edgenas devices`), ssh://USER@HOST or adb://SERIAL.  [default: host]",
         ),
         click.option("--configuration", help="Configuration of the device; its default without it."),
-        click.option(
-            "--device-file",
-            type=click.Path(path_type=Path),
-            help="Device file that comes before all others, see `edgenas devices new`.",
-        ),
+        device_file_option,
     )
     wrapped: Any = command
     for decorator in reversed(decorators):

@@ -129,9 +129,8 @@ def _tell_what_is_known(
     known = _known(profile, configuration, options)
     if as_json:
         print_json({
-            "device": profile.name, "configuration": configuration, "available": False,
-            "looked_for": list(detection.looked_for), "found": list(detection.found),
-            "missing": list(detection.missing), "next_command": detection.next_command,
+            "device": profile.name, "configuration": configuration,
+            **detection.to_dict(),
             **({"predictor": None} if known is None else {"source": known.baseline.source, **known.to_dict()}),
         })  # fmt: skip
     else:

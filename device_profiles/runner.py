@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from edgenas.device_profiles.host_facts import cpu_model, file_sha256, package_version
 from edgenas.device_profiles.measurement import FAILED, Measurement
@@ -45,6 +46,11 @@ class Detection:
         if self.next_command:
             lines.append(f"next:       {self.next_command}")
         return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dictionary."""
+        data = asdict(self)
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in data.items()}
 
 
 class Runner(ABC):
