@@ -12,7 +12,10 @@ from edgenas.errors import UsageError, unknown_name
 __all__ = ["Protocol"]
 
 _INTEGERS = {"warmup_runs": 0, "min_runs": 1, "processes": 1, "max_processes": 1, "threads": 1}
-_NUMBERS = {"warmup_seconds": 0.0, "min_seconds": 0.0, "max_seconds": 0.001, "agreement": 0.0}
+_NUMBERS = {
+    "warmup_seconds": 0.0, "min_seconds": 0.0, "max_seconds": 0.001, "agreement": 0.0,
+    "battery_limit_c": 0.0, "cooling_seconds": 0.0,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,8 @@ class Protocol:
             number below `processes` counts as `processes`.
         agreement: largest relative difference of the two lowest medians that counts as agreement.
         threads: threads of the runtime.
+        battery_limit_c: for phones, battery temperature in degrees Celsius above which nothing is measured yet.
+        cooling_seconds: for phones, longest wait for the battery to cool down, before each process.
     """
 
     warmup_runs: int = 5
@@ -45,6 +50,8 @@ class Protocol:
     max_processes: int = 6
     agreement: float = 0.03
     threads: int = 1
+    battery_limit_c: float = 40.0
+    cooling_seconds: float = 300.0
 
     def __post_init__(self) -> None:
         for name, least in _INTEGERS.items():
