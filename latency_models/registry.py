@@ -23,6 +23,7 @@ __all__ = [
     "find_predictor_folder",
     "machine_warning",
     "predictor_folders",
+    "shipped_predictor",
     "user_predictors",
 ]
 
@@ -91,6 +92,15 @@ def _folder(profile: DeviceProfile, configuration: str) -> Path | None:
     device, _, named = profile.predictor.partition("/")
     other = predictor_folders(device)
     return other.get(named or configuration)
+
+
+def shipped_predictor(device: str, configuration: str) -> LatencyPredictor:
+    """The predictor that comes with edgenas, whatever the user has of his own.
+
+    Raises:
+        UsageError: there is none.
+    """
+    return read_predictor(_shipped() / device / configuration)
 
 
 def predictor_folders(device: str) -> dict[str, Path]:

@@ -54,6 +54,7 @@ def planned_models(
     dtype: str,
     seed: int,
     networks: int,
+    mixed: bool = True,
 ) -> tuple[PlannedModel, ...]:
     """The models to measure, the most telling first: a shorter plan is the beginning of a longer one.
 
@@ -65,9 +66,11 @@ def planned_models(
         space: where the networks come from.
         input_shape: (height, width) of the input.
         head_channels: output channels of each task.
-        dtype: element type of the device's configuration; some networks are planned in the other one too.
+        dtype: element type of the device's configuration.
         seed: the same seed gives the same plan.
         networks: number of different networks; a tiny space may hold fewer.
+        mixed: whether some networks are planned in the other element type and some operators alone too; accelerators
+            run one type, and hide what an operator costs beneath what a call does.
     """
     rng = np.random.default_rng([seed, 1])
     models: list[PlannedModel] = []
@@ -77,6 +80,8 @@ def planned_models(
     for number, architecture in enumerate(chosen):
         stem = f"network-{number:03d}-{architecture.hash[:8]}"
         models.append(PlannedModel(f"{stem}-{dtype}", NETWORK, dtype, architecture))
+        if not mixed:
+            continue
         if number < _BOTH_TYPES_FIRST or number % _BOTH_TYPES_PERIOD == 0:
             other = _OTHER_TYPE[dtype]
             models.append(PlannedModel(f"{stem}-{other}", NETWORK, other, architecture))

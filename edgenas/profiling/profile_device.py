@@ -11,13 +11,14 @@ from typing import Any
 
 from edgenas.device_profiles.host_facts import cpu_model, file_sha256, package_version
 from edgenas.device_profiles.measurement import MEASURED
-from edgenas.device_profiles.profile import DeviceProfile
+from edgenas.device_profiles.profile import LITERT, DeviceProfile
 from edgenas.device_profiles.runner import Runner
 from edgenas.errors import EdgenasError, UsageError
-from edgenas.latency_models.fit import Fit, Point, fit
+from edgenas.latency_models.fit import Point
 from edgenas.latency_models.predictor import LatencyPredictor
 from edgenas.latency_models.registry import user_predictors
 from edgenas.profiling.collect import collect
+from edgenas.profiling.fit_profile import fit_profile
 from edgenas.profiling.models import export_models
 from edgenas.profiling.plan import NETWORK, PlannedModel, planned_models
 from edgenas.profiling.table import MeasurementTable
@@ -131,6 +132,7 @@ def profile_device(
         dtype=chosen.dtype,
         seed=seed,
         networks=networks,
+        mixed=profile.kind == LITERT,
     )
     paths = _export(plan, out_dir / "models", began + _EXPORT_SHARE * budget_seconds, tell)
     models = [model for model in plan if model.name in paths]
@@ -152,8 +154,13 @@ def profile_device(
     )
     tell(ProfileEvent("fit", "fitting", 0, 1))
     failed = {model.name: error for model in models if (error := table.failed(model.name))}
-    fitted = _fit(
-        profile, chosen.name, chosen.dtype, models, paths, table, seed, protocol.to_dict(), failed, space
+    rows = [row for model in models if (row := table.row(model, paths[model.name])) is not None]
+    fitted = fit_profile(
+        rows,
+        profile=profile,
+        configuration=chosen.name,
+        seed=seed,
+        facts=_facts(models, table, protocol.to_dict(), failed, space),
     )
     result = ProfileResult(
         predictor=fitted.predictor,
@@ -236,21 +243,16 @@ def _export(
     return paths
 
 
-def _fit(
-    profile: DeviceProfile,
-    configuration: str,
-    dtype: str,
+def _facts(
     models: list[PlannedModel],
-    paths: Mapping[str, Path],
     table: MeasurementTable,
-    seed: int,
     protocol: dict[str, Any],
     failed: Mapping[str, str],
     space: SearchSpace,
-) -> Fit:
-    rows = [row for model in models if (row := table.row(model, paths[model.name])) is not None]
+) -> dict[str, Any]:
+    """What the card says beside the accuracy."""
     sample = table.any_measurement()
-    facts = {
+    return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "source": sample.source if sample else MEASURED,
         "machine": sample.machine if sample else cpu_model(),
@@ -263,7 +265,6 @@ def _fit(
         },
         "protocol": protocol,
     }
-    return fit(rows, device=profile.name, configuration=configuration, dtype=dtype, seed=seed, facts=facts)
 
 
 def _store(result: ProfileResult) -> None:

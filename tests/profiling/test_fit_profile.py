@@ -1,0 +1,60 @@
+"""What a profile fits: from nothing on CPUs, from the shipped predictor on an Edge TPU."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from edgenas.device_profiles import load_device
+from edgenas.errors import EdgenasError
+from edgenas.graph import graph_of
+from edgenas.latency_models.design_matrix import Row
+from edgenas.latency_models.registry import shipped_predictor
+from edgenas.profiling.fit_profile import fit_profile
+from edgenas.space import load_space
+
+HEADS = {"depth": 1, "normals": 3, "segmentation": 13}
+
+
+def _rows(count: int, slower: float) -> list[Row]:
+    """Networks as a board would run them that is `slower` than the shipped USB 2 figures, with 1% of noise."""
+    space, shipped = load_space("edgetpu"), shipped_predictor("edgetpu", "usb2")
+    rng = np.random.default_rng(3)
+    rows = []
+    for number in range(count):
+        drawn = space.architecture(space.sample(rng), input_shape=(64, 96), head_channels=HEADS)
+        graph = graph_of(drawn, "int8")
+        ms = slower * shipped.predict(graph).latency_ms * float(np.exp(rng.normal(0, 0.01)))
+        rows.append(Row(f"network-{number}", drawn.hash, graph, ms, disagreement=0.0))
+    return rows
+
+
+def test_an_edge_tpu_starts_from_the_shipped_predictor_of_its_bus() -> None:
+    rows = _rows(24, 1.3)
+    board = load_device("ssh://mendel@coral/edgetpu-usb2")
+    fitted = fit_profile(rows[:16], profile=board, configuration="usb2", seed=0, facts={"machine": "a board"})
+    assert fitted.predictor.features.name == "edgetpu"
+    assert (fitted.card["adapted_from"], fitted.card["rows"]) == ("edgetpu/usb2", 16)
+    assert fitted.predictor.device == "ssh-coral-edgetpu-usb2" and fitted.card["machine"] == "a board"
+    errors = [fitted.predictor.predict(r.graph).latency_ms / r.measured_ms - 1 for r in rows[16:]]
+    assert np.mean(np.abs(errors)) < 0.02
+    with pytest.raises(EdgenasError, match="2 networks, at least 3"):
+        fit_profile(rows[:2], profile=board, configuration="usb2", seed=0, facts={})
+
+
+def test_the_bus_chooses_the_source() -> None:
+    rows = _rows(6, 1.0)
+    text = load_device("edgetpu").configuration("pcie")
+    mine = replace(load_device("edgetpu"), name="mine", configurations=(replace(text, name="m2"),))
+    fitted = fit_profile(rows, profile=mine, configuration="m2", seed=0, facts={})
+    assert fitted.card["adapted_from"] == "edgetpu/pcie"
+
+
+def test_cpus_are_fitted_from_nothing() -> None:
+    rows = [replace(row, operator_ms=None) for row in _rows(12, 1.0)]
+    fitted = fit_profile(
+        rows, profile=load_device("host"), configuration="int8-1t", seed=0, facts={"source": "measured"}
+    )
+    assert "adapted_from" not in fitted.card and fitted.predictor.features.name == "xnnpack"
