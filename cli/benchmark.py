@@ -151,7 +151,7 @@ def _show(results: Sequence[tuple[Path, Measurement]], operators: bool) -> None:
         print_table(
             "",
             ("model", f"{first.source} ms", "spread", "processes", "agree within", "remarks"),
-            [_row(model, m) for model, m in good],
+            [_row(name, m) for name, (_, m) in zip(_names([model for model, _ in good]), good, strict=True)],
         )
     for model, measurement in results:
         if not measurement.ok:
@@ -160,11 +160,17 @@ def _show(results: Sequence[tuple[Path, Measurement]], operators: bool) -> None:
             _show_operators(model, measurement)
 
 
-def _row(model: Path, m: Measurement) -> tuple[str, ...]:
+def _names(models: Sequence[Path]) -> list[str]:
+    """File names where they tell the models apart, else the whole paths."""
+    names = [model.name for model in models]
+    return names if len(set(names)) == len(set(models)) else [str(model) for model in models]
+
+
+def _row(name: str, m: Measurement) -> tuple[str, ...]:
     agree = "-" if m.disagreement is None else f"{m.disagreement:.1%}"
     remarks = [f"UNSTABLE: {m.unstable}"] if m.unstable else []
     return (
-        str(model),
+        name,
         f"{m.latency_ms:.4g}",
         f"{m.spread:.1%}",
         str(len(m.repeats_ms)),

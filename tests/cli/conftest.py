@@ -68,18 +68,25 @@ def tflite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from ai_edge_litert import schema_py_generated as schema
     from ai_edge_litert.tools import flatbuffer_utils
 
-    def tensor(name: str, shape: tuple[int, ...], buffer: int) -> Any:
+    def tensor(name: str, shape: tuple[int, ...], buffer: int, kind: int = 9) -> Any:
         made = schema.TensorT()
-        made.name, made.shape, made.buffer, made.type = name.encode(), np.array(shape, np.int32), buffer, 9
+        made.name, made.shape, made.buffer, made.type = name.encode(), np.array(shape, np.int32), buffer, kind
+        made.quantization = schema.QuantizationParametersT()
+        scale = 0.02**2 if kind == 2 else 0.02
+        made.quantization.scale, made.quantization.zeroPoint = (
+            np.array([scale], np.float32),
+            np.array([0], np.int64),
+        )
         return made
 
     model, graph, code, convolution = (
         kind() for kind in (schema.ModelT, schema.SubGraphT, schema.OperatorCodeT, schema.OperatorT)
     )
-    empty, weights = schema.BufferT(), schema.BufferT()
+    empty, weights, bias = schema.BufferT(), schema.BufferT(), schema.BufferT()
+    bias.data = np.zeros(16 * 4, np.uint8)
     weights.data = np.random.default_rng(0).integers(0, 256, 16 * 3 * 3 * 3, dtype=np.uint8)
     code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.CONV_2D
-    convolution.inputs, convolution.outputs = np.array([0, 1], np.int32), np.array([2], np.int32)
+    convolution.inputs, convolution.outputs = np.array([0, 1, 3], np.int32), np.array([2], np.int32)
     convolution.builtinOptionsType = schema.BuiltinOptions.Conv2DOptions
     convolution.builtinOptions = schema.Conv2DOptionsT()
     convolution.builtinOptions.strideH = convolution.builtinOptions.strideW = 2
@@ -87,10 +94,16 @@ def tflite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         tensor("image", (1, 32, 64, 3), 0),
         tensor("weights", (16, 3, 3, 3), 1),
         tensor("output", (1, 16, 32, 16), 0),
+        tensor("bias", (16,), 2, 2),
     ]
     graph.inputs, graph.outputs = np.array([0], np.int32), np.array([2], np.int32)
     graph.operators = [convolution]
-    model.version, model.operatorCodes, model.subgraphs, model.buffers = 3, [code], [graph], [empty, weights]
+    model.version, model.operatorCodes, model.subgraphs, model.buffers = (
+        3,
+        [code],
+        [graph],
+        [empty, weights, bias],
+    )
     path = tmp_path_factory.mktemp("tflite") / "convolution.tflite"
     path.write_bytes(flatbuffer_utils.convert_object_to_bytearray(model))
     return path

@@ -110,3 +110,40 @@ def test_show_edgetpu_says_what_was_looked_for(edgenas: Callable[..., Any]) -> N
 @pytest.mark.parametrize("arguments", [("devices", "lst"), ("devices", "show")])
 def test_wrong_use(edgenas: Callable[..., Any], arguments: tuple[str, ...]) -> None:
     assert edgenas(*arguments).code == 2
+
+
+def test_new_device_from_address_to_profile(edgenas: Callable[..., Any], tmp_path: Path) -> None:
+    from edgenas.device_profiles import user_folder
+
+    made = edgenas("devices", "new", "desk-pi", "--over", "ssh://pi@raspberrypi:2222")
+    path = user_folder() / "desk-pi.toml"
+    assert made.code == 0 and str(path) in made.out and path.is_file()
+    shown = edgenas("devices", "show", "desk-pi", "--json").value
+    assert (shown["connection"]["host"], shown["connection"]["port"]) == ("raspberrypi", 2222)
+    assert "desk-pi" in {row["name"] for row in edgenas("devices", "--json").value}
+    again = edgenas("devices", "new", "desk-pi")
+    assert again.code == 2 and "exists already" in again.err
+    path.write_text(path.read_text().replace("threads = 1", "thread = 1"))
+    wrong = edgenas("devices", "show", "desk-pi")
+    assert (
+        wrong.code == 2
+        and "line 3" in wrong.err
+        and "Did you mean 'configurations.int8-1t.threads'" in wrong.err
+    )
+    report = {f["title"]: f for f in edgenas("devices", "doctor", "--json").value}
+    assert "threads" in report["device file desk-pi.toml"]["missing"][0]
+
+
+def test_doctor_says_what_is_missing_and_how_to_get_it(edgenas: Callable[..., Any]) -> None:
+    outcome = edgenas("devices", "doctor", "--json")
+    assert outcome.code == 0
+    found = {finding["title"]: finding for finding in outcome.value}
+    assert found["this machine's CPU"]["available"] is True
+    chip = found["Edge TPU on USB"]
+    assert chip["available"] is False and "libedgetpu1-std" in chip["next_command"]
+    assert any("edgetpu_compiler" in line for line in chip["missing"])
+    for finding in outcome.value:
+        assert finding["available"] or finding["next_command"], finding["title"]
+    one = edgenas("devices", "doctor", "edgetpu")
+    assert one.code == 1 and "MISSING  edgetpu (usb3)" in one.out
+    assert edgenas("devices", "doctor", "host").code == 0
