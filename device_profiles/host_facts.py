@@ -3,36 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import platform
 from importlib import metadata
 from pathlib import Path
 
-__all__ = ["cpu_model", "file_sha256", "load_average", "package_version"]
+from edgenas.device_profiles.agent.machine import cpu_model, load_average
+from edgenas.device_profiles.agent.runtime import RUNTIMES
 
-
-def cpu_model(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
-    """CPU model and number of cores, such as "Intel(R) Xeon(R) Processor, 2 cores"."""
-    name = platform.machine() or "unknown CPU"
-    try:
-        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
-    for key in ("model name", "Model", "Hardware", "cpu model"):
-        if fields.get(key):
-            name = fields[key]
-            break
-    cores = os.cpu_count() or 1
-    return f"{name}, {cores} core{'s' if cores > 1 else ''}"
-
-
-def load_average() -> float | None:
-    """1-minute load average, None where the system has none."""
-    try:
-        return round(os.getloadavg()[0], 2)
-    except OSError:
-        return None
+__all__ = ["cpu_model", "file_sha256", "installed_runtime", "load_average", "package_version"]
 
 
 def file_sha256(path: Path) -> str:
@@ -51,3 +28,16 @@ def package_version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def installed_runtime(wanted: str = "") -> tuple[str, str] | None:
+    """Package and version of the runtime that a worker on this machine uses, None for none; nothing is imported.
+
+    Args:
+        wanted: the only package that will do, empty for the first of `RUNTIMES` that is installed.
+    """
+    for package, _ in RUNTIMES:
+        version = package_version(package) if wanted in ("", package) else None
+        if version is not None:
+            return package, version
+    return None

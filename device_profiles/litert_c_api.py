@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from edgenas.device_profiles.random_inputs import random_input
+from edgenas.device_profiles.agent.measure import random_input
 
 __all__ = ["ProfileUnavailableError", "ProfiledModel"]
 
@@ -92,7 +92,7 @@ class ProfiledModel:
         ProfileUnavailableError: the version is not a tested one, a symbol is missing, or the library refuses.
     """
 
-    def __init__(self, model: Path, threads: int, rng: np.random.Generator) -> None:
+    def __init__(self, model: Path, threads: int, rng: np.random.RandomState) -> None:
         self._library = _load_library()
         self._stack = ExitStack()
         try:
@@ -146,7 +146,7 @@ class ProfiledModel:
                 result.append((tag + outside, int(event.elapsed_us)))
         return result
 
-    def _compile(self, model: Path, threads: int, rng: np.random.Generator) -> None:
+    def _compile(self, model: Path, threads: int, rng: np.random.RandomState) -> None:
         environment = self._create("LiteRtCreateEnvironment", 0, None, destroy="LiteRtDestroyEnvironment")
         loaded = self._create(
             "LiteRtCreateModelFromFile", environment, str(model).encode(), destroy="LiteRtDestroyModel"
@@ -170,7 +170,7 @@ class ProfiledModel:
         kind: str,
         environment: ctypes.c_void_p,
         signature: ctypes.c_void_p,
-        rng: np.random.Generator | None,
+        rng: np.random.RandomState | None,
     ) -> Any:
         """A C array of one buffer per input or output; filled where `rng` is given."""
         count = ctypes.c_size_t()
@@ -196,7 +196,7 @@ class ProfiledModel:
             pointers.append(pointer.value)
         return (ctypes.c_void_p * len(pointers))(*pointers)
 
-    def _fill(self, pointer: ctypes.c_void_p, described: _RankedTensorType, rng: np.random.Generator) -> None:
+    def _fill(self, pointer: ctypes.c_void_p, described: _RankedTensorType, rng: np.random.RandomState) -> None:
         try:
             values = random_input(described.shape, _ELEMENT_TYPES.get(described.element_type, "V"), rng)
         except (TypeError, ValueError) as error:

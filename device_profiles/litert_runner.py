@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edgenas.device_profiles.host_facts import cpu_model, package_version
+from edgenas.device_profiles.host_facts import cpu_model, installed_runtime
 from edgenas.device_profiles.runner import RUNTIME, Detection
 from edgenas.device_profiles.worker_runner import WorkerRunner
 from edgenas.errors import MissingDependencyError
@@ -20,11 +20,19 @@ class LiteRtRunner(WorkerRunner):
 
     def probe(self) -> Detection:
         """Looks for the runtime package; imports nothing."""
-        version = package_version(RUNTIME)
-        looked_for = (f"Python package {RUNTIME}",)
-        if version is None:
+        wanted = self.profile.connection.runtime
+        looked_for = (
+            (f"Python package {wanted}",) if wanted else (f"Python package {RUNTIME} or tflite-runtime",)
+        )
+        found = installed_runtime(wanted)
+        if found is None:
             return Detection(False, looked_for, (), looked_for, f"pip install '{RUNTIME}>=2.3,<2.4'")
-        return Detection(True, looked_for, (f"{RUNTIME} {version}", f"CPU: {cpu_model()}"), ())
+        return Detection(True, looked_for, (" ".join(found), f"CPU: {cpu_model()}"), ())
+
+    def identity(self) -> dict[str, str]:
+        """Machine and runtime of this machine; see `Runner.identity`."""
+        found = installed_runtime(self.profile.connection.runtime) or (RUNTIME, "missing")
+        return {"machine": cpu_model(), "runtime": " ".join(found)}
 
     @property
     def _delegate_name(self) -> str:
@@ -38,6 +46,6 @@ class LiteRtRunner(WorkerRunner):
         return ""
 
     def _prepare(self) -> dict[str, Any] | None:
-        if package_version(RUNTIME) is None:
+        if installed_runtime(self.profile.connection.runtime) is None:
             raise MissingDependencyError(RUNTIME, "all", "Measuring on this machine")
         return None

@@ -30,10 +30,10 @@ class OperatorProfile:
 
 
 def profile_operators(
-    model: Path,
+    model: Path | str,
     *,
     threads: int,
-    rng: np.random.Generator,
+    rng: np.random.RandomState,
     warmup_runs: int = 5,
     min_runs: int = 20,
     max_runs: int = 100,
@@ -53,7 +53,7 @@ def profile_operators(
     Raises:
         ProfileUnavailableError: the version is not a tested one, a symbol is missing, or the library refuses.
     """
-    with ProfiledModel(model, threads, rng) as profiled:
+    with ProfiledModel(Path(model), threads, rng) as profiled:
         started = time.perf_counter()
         for _ in range(max(1, warmup_runs)):
             profiled.run()

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from typing import Protocol as Shape
 
 from edgenas.device_profiles.measurement import quantile, relative_gap
 from edgenas.device_profiles.protocol import Protocol
-from edgenas.device_profiles.worker_process import WorkerFailureError, WorkerProcess
+from edgenas.device_profiles.worker_process import WorkerFailureError
 
-__all__ = ["Series", "measure_in_rounds"]
+__all__ = ["Series", "Worker", "measure_in_rounds"]
 
 _LOADING_SECONDS = 60.0
+
+
+class Worker(Shape):
+    """A process that measures, here or on a board.
+
+    Attributes:
+        greeting: "load_average" and "notes" of its start, where they are known before the first answer.
+    """
+
+    greeting: dict[str, Any]
+
+    def answers(self, job: dict[str, Any], timeout_seconds: float) -> Iterator[dict[str, Any]]:
+        """Hands in a job and yields its answers; raises WorkerFailureError where the process failed."""
+
+    def close(self) -> None:
+        """Ends the process."""
 
 
 @dataclass
@@ -25,6 +42,9 @@ class Series:
         repeats_ms: latencies, one tuple per process that succeeded.
         operator_ms: operator times of the process with the lowest total.
         load_average: load when each process began.
+        temperature_c: temperatures before and after each process, where they can be read.
+        governors: clock governors that the processes began with.
+        facts: runtime, versions, machine and kernels, as the last process told them.
         notes: remarks of the worker and about failed processes.
         error: why the last process failed, empty when none did.
     """
@@ -33,6 +53,9 @@ class Series:
     repeats_ms: list[tuple[float, ...]] = field(default_factory=list)
     operator_ms: tuple[tuple[str, float], ...] | None = None
     load_average: list[float] = field(default_factory=list)
+    temperature_c: list[float] = field(default_factory=list)
+    governors: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     error: str = ""
 
@@ -40,6 +63,16 @@ class Series:
     def disagreement(self) -> float:
         """Relative gap between the two lowest per-process medians; 0 for fewer than two."""
         return relative_gap([quantile(repeats, 0.5) for repeats in self.repeats_ms]) or 0.0
+
+    def add(self, repeats_ms: Sequence[float], facts: dict[str, Any]) -> None:
+        """Adds what one process measured, and the facts that it told beside it."""
+        self.repeats_ms.append(tuple(float(ms) for ms in repeats_ms))
+        self.facts = facts
+        if facts.get("load_average") is not None:
+            self.load_average.append(facts["load_average"])
+        self.temperature_c += facts.get("temperature_c", ())
+        if facts.get("governor") and facts["governor"] not in self.governors:
+            self.governors.append(facts["governor"])
 
     def note(self, text: str) -> None:
         """Adds a remark once."""
@@ -50,7 +83,7 @@ class Series:
 def measure_in_rounds(
     models: Sequence[Path],
     protocol: Protocol,
-    start: Callable[[], WorkerProcess],
+    start: Callable[[], Worker],
     *,
     delegate: dict[str, Any] | None = None,
     operators: bool = False,
@@ -77,12 +110,14 @@ def measure_in_rounds(
     series = [Series(model) for model in models]
     for turn in range(max(protocol.processes, protocol.max_processes)):
         if turn < protocol.processes:
-            due = [s for s in series if not s.error]
+            due = [(i, s) for i, s in enumerate(series) if not s.error]
         else:
-            due = [s for s in series if not s.error and s.disagreement > protocol.agreement]
+            due = [
+                (i, s) for i, s in enumerate(series) if not s.error and s.disagreement > protocol.agreement
+            ]
         if not due:
             break
-        _Round(protocol, start, delegate, timeout_seconds).run(
+        _Round(protocol, start, delegate, timeout_seconds, turn).run(
             due if turn % 2 == 0 else due[::-1], operators and turn < protocol.processes
         )
     return series
@@ -94,19 +129,21 @@ class _Round:
     def __init__(
         self,
         protocol: Protocol,
-        start: Callable[[], WorkerProcess],
+        start: Callable[[], Worker],
         delegate: dict[str, Any] | None,
         timeout_seconds: float,
+        turn: int,
     ) -> None:
+        self._turn = turn
         self._protocol = protocol
         self._start = start
         self._delegate = delegate
         self._timeout_seconds = timeout_seconds
 
-    def run(self, due: Sequence[Series], operators: bool) -> None:
-        worker: WorkerProcess | None = None
+    def run(self, due: Sequence[tuple[int, Series]], operators: bool) -> None:
+        worker: Worker | None = None
         try:
-            for number, series in enumerate(due):
+            for number, series in due:
                 if worker is None:
                     worker = self._start()
                 try:
@@ -118,9 +155,10 @@ class _Round:
             if worker is not None:
                 worker.close()
 
-    def _measure(self, worker: WorkerProcess, number: int, series: Series, operators: bool) -> None:
+    def _measure(self, worker: Worker, number: int, series: Series, operators: bool) -> None:
         job = {
             "id": number,
+            "turn": self._turn,
             "model": str(series.model),
             "protocol": self._protocol.to_dict(),
             "delegate": self._delegate,
@@ -131,10 +169,11 @@ class _Round:
             series.note(text)
         for answer in worker.answers(job, self._timeout_seconds):
             if answer["kind"] == "latency":
-                series.repeats_ms.append(tuple(float(ms) for ms in answer["repeats_ms"]))
+                series.add(
+                    answer["repeats_ms"],
+                    {"load_average": worker.greeting.get("load_average"), **answer.get("facts", {})},
+                )
                 self._has_latency = True
-                if worker.greeting.get("load_average") is not None:
-                    series.load_average.append(worker.greeting["load_average"])
                 for text in answer["notes"]:
                     series.note(text)
             elif answer["kind"] == "operators":

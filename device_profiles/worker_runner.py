@@ -1,19 +1,19 @@
-"""`WorkerRunner`: what runners that measure through local worker processes have in common."""
+"""`WorkerRunner`: what runners that measure through worker processes have in common, here or on a board."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from edgenas.device_profiles.host_facts import cpu_model, file_sha256, package_version
-from edgenas.device_profiles.measurement import FAILED, OK, Measurement
+from edgenas.device_profiles.host_facts import cpu_model, file_sha256, installed_runtime
+from edgenas.device_profiles.measurement import FAILED, OK, Measurement, instability
 from edgenas.device_profiles.profile import Configuration, DeviceProfile
 from edgenas.device_profiles.protocol import Protocol
-from edgenas.device_profiles.rounds import Series, measure_in_rounds
+from edgenas.device_profiles.rounds import Series, Worker, measure_in_rounds
 from edgenas.device_profiles.runner import RUNTIME, Runner
 from edgenas.device_profiles.worker_process import WORKER_COMMAND, WorkerFailureError, WorkerProcess
 from edgenas.errors import EdgenasError
@@ -22,7 +22,7 @@ __all__ = ["WorkerRunner"]
 
 
 class WorkerRunner(Runner):
-    """Measures with ai-edge-litert in child processes of this machine.
+    """Measures with LiteRT in worker processes, by default child processes of this machine.
 
     Args:
         profile: the device.
@@ -58,9 +58,38 @@ class WorkerRunner(Runner):
         """
         protocol = protocol or self.protocol
         for first in range(0, len(models), self._chunk):
-            yield from self._measure_chunk(
-                [Path(m) for m in models[first : first + self._chunk]], protocol, operators
-            )
+            chunk = [Path(m) for m in models[first : first + self._chunk]]
+            for measurement in self._measure_chunk(chunk, protocol, operators):
+                self._hand_out(measurement)
+                yield measurement
+
+    def _blank(self, protocol: Protocol) -> Measurement:
+        """A measurement with what is known before anything is measured."""
+        runtime, version = installed_runtime(self.profile.connection.runtime) or (RUNTIME, "")
+        return Measurement(
+            device=self.profile.name,
+            configuration=self.configuration.name,
+            model_sha256="",
+            status=FAILED,
+            error="not measured",
+            runtime=runtime,
+            runtime_version=version,
+            delegate=self._delegate_name,
+            threads=protocol.threads,
+            machine=cpu_model(),
+            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def _starter(
+        self, sha256: Sequence[str], protocol: Protocol, delegate: dict[str, Any] | None, operators: bool
+    ) -> Callable[[], Worker]:
+        """What starts a worker for the models with these SHA-256; `WorkerFailureError` when it does not come up."""
+        runtime = self.profile.connection.runtime
+        command = [*self._command, *(["--runtime", runtime] if runtime else [])]
+        return lambda: WorkerProcess(self.configuration.cpus, command)
+
+    def _hand_out(self, measurement: Measurement) -> None:
+        """Called before a measurement goes to the caller."""
 
     @property
     @abstractmethod
@@ -76,19 +105,7 @@ class WorkerRunner(Runner):
         """The delegate to load; raises EdgenasError when the device is not available."""
 
     def _measure_chunk(self, models: list[Path], protocol: Protocol, operators: bool) -> list[Measurement]:
-        blank = Measurement(
-            device=self.profile.name,
-            configuration=self.configuration.name,
-            model_sha256="",
-            status=FAILED,
-            error="not measured",
-            runtime=RUNTIME,
-            runtime_version=package_version(RUNTIME) or "",
-            delegate=self._delegate_name,
-            threads=protocol.threads,
-            machine=cpu_model(),
-            started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
+        blank = self._blank(protocol)
         results = [_identified(blank, model) for model in models]
         refusals = [
             self._refusal(m) if r.model_sha256 else r.error for m, r in zip(models, results, strict=True)
@@ -102,7 +119,7 @@ class WorkerRunner(Runner):
             measured = measure_in_rounds(
                 [models[i] for i in accepted],
                 protocol,
-                lambda: WorkerProcess(self.configuration.cpus, self._command),
+                self._starter([results[i].model_sha256 for i in accepted], protocol, delegate, operators),
                 delegate=delegate,
                 operators=operators,
                 timeout_seconds=self._timeout_seconds,
@@ -110,7 +127,7 @@ class WorkerRunner(Runner):
         except WorkerFailureError as error:
             raise EdgenasError(f"Cannot measure on {self.profile.title}: {error}.") from error
         for i, series in zip(accepted, measured, strict=True):
-            results[i] = _filled(results[i], series)
+            results[i] = _filled(results[i], series, protocol)
         return results
 
 
@@ -121,8 +138,21 @@ def _identified(blank: Measurement, model: Path) -> Measurement:
         return replace(blank, error=f"{model} cannot be read: {error.strerror or error}")
 
 
-def _filled(blank: Measurement, series: Series) -> Measurement:
-    facts = replace(blank, load_average=tuple(series.load_average), notes=tuple(series.notes))
+def _filled(blank: Measurement, series: Series, protocol: Protocol) -> Measurement:
+    told = {
+        key: str(series.facts[key])
+        for key in ("runtime", "runtime_version", "machine")
+        if series.facts.get(key)
+    }
+    facts = replace(
+        blank,
+        **told,
+        delegate=series.facts.get("kernels") or blank.delegate,
+        load_average=tuple(series.load_average),
+        temperature_c=tuple(series.temperature_c),
+        governor="+".join(series.governors),
+        notes=tuple(series.notes),
+    )
     if not series.repeats_ms:
         return replace(facts, error=series.error or "no process measured it")
     notes = series.notes + ([f"a further process failed: {series.error}"] if series.error else [])
@@ -133,4 +163,5 @@ def _filled(blank: Measurement, series: Series) -> Measurement:
         repeats_ms=tuple(series.repeats_ms),
         operator_ms=series.operator_ms,
         notes=tuple(notes),
+        unstable=instability(series.repeats_ms, protocol),
     )

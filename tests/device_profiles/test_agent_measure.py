@@ -1,24 +1,29 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
-from edgenas.device_profiles import Protocol
-from edgenas.device_profiles.litert_worker import thin, timed_repeats_ms
+from edgenas.device_profiles import Protocol, measurement
+from edgenas.device_profiles.agent.measure import MAX_STORED_REPEATS, thin, timed_repeats_ms
 
 _QUICK = {"warmup_seconds": 0.0, "min_seconds": 0.0}
+
+
+def _protocol(**values: Any) -> dict[str, Any]:
+    return Protocol(**values).to_dict()
 
 
 def test_warm_up_is_not_timed_and_the_minimum_is_kept() -> None:
     calls: list[int] = []
     repeats = timed_repeats_ms(
-        lambda: calls.append(1), Protocol(warmup_runs=4, min_runs=9, **_QUICK), drop_first=True
+        lambda: calls.append(1), _protocol(warmup_runs=4, min_runs=9, **_QUICK), drop_first=True
     )
     assert len(repeats) == 9 and len(calls) == 1 + 4 + 9
     assert all(ms >= 0 for ms in repeats)
 
 
 def test_the_longest_time_wins_over_the_number_of_runs() -> None:
-    protocol = Protocol(warmup_runs=100, min_runs=100, max_seconds=0.05, **_QUICK)
+    protocol = _protocol(warmup_runs=100, min_runs=100, max_seconds=0.05, **_QUICK)
     began = time.perf_counter()
     repeats = timed_repeats_ms(lambda: time.sleep(0.02), protocol)
     assert 1 <= len(repeats) <= 3 and time.perf_counter() - began < 1.0
@@ -27,7 +32,7 @@ def test_the_longest_time_wins_over_the_number_of_runs() -> None:
 
 def test_the_shortest_time_is_filled() -> None:
     repeats = timed_repeats_ms(
-        lambda: time.sleep(0.001), Protocol(warmup_runs=1, min_runs=1, warmup_seconds=0, min_seconds=0.05)
+        lambda: time.sleep(0.001), _protocol(warmup_runs=1, min_runs=1, warmup_seconds=0, min_seconds=0.05)
     )
     assert sum(repeats) >= 45.0
 
@@ -37,3 +42,4 @@ def test_thinning_keeps_ends_and_order() -> None:
     kept = thin(series, 5)
     assert kept == [0.0, 250.0, 500.0, 750.0, 1000.0]
     assert thin(series[:5], 5) == series[:5]
+    assert MAX_STORED_REPEATS == measurement.MAX_STORED_REPEATS, "the agent cannot import it"
