@@ -5,12 +5,15 @@ from __future__ import annotations
 import ctypes.util
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgenas.device_profiles.host_facts import package_version
+from edgenas.device_profiles.host_facts import installed_runtime
+from edgenas.device_profiles.measurement import Measurement
 from edgenas.device_profiles.profile import Configuration, DeviceProfile
+from edgenas.device_profiles.protocol import Protocol
 from edgenas.device_profiles.runner import RUNTIME, Detection
 from edgenas.device_profiles.worker_process import WORKER_COMMAND
 from edgenas.device_profiles.worker_runner import WorkerRunner
@@ -31,6 +34,14 @@ _LIBRARY_FOLDERS = tuple(
 _USB_IDENTITIES = {("1a6e", "089a"): "before its first use", ("18d1", "9302"): "after its first use"}
 _USB2_MBIT_PER_S = 480.0
 _COMPILER = "edgetpu_compiler"
+# Models that share a round. Few, because those that were measured when the device is unplugged are handed out first.
+_CHUNK = 4
+# How a libedgetpu ends that was built for another version of TFLite's delegates.
+_INCOMPATIBLE = ("SIGSEGV", "SIGABRT", "undefined symbol")
+_INCOMPATIBLE_HINT = (
+    "If every model fails like this, libedgetpu was built for another TFLite than the runtime: take a newer "
+    'libedgetpu, or tflite-runtime (`runtime = "tflite-runtime"` under [connection] of a device file)'
+)
 _REPOSITORY_HINT = "from the Coral package repository, https://coral.ai/software/"
 
 
@@ -58,22 +69,47 @@ class EdgeTpuRunner(WorkerRunner):
         timeout_seconds: float | None = None,
         command: Sequence[str] = WORKER_COMMAND,
     ) -> None:
-        super().__init__(profile, configuration, timeout_seconds=timeout_seconds, command=command)
+        super().__init__(
+            profile, configuration, chunk=_CHUNK, timeout_seconds=timeout_seconds, command=command
+        )
         self._root = root
         self._library_folders = tuple(library_folders)
         self._search_path = search_path
+
+    def measure(
+        self, models: Sequence[Path], protocol: Protocol | None = None, *, operators: bool = False
+    ) -> Iterator[Measurement]:
+        """Measures compiled models; see `Runner.measure`.
+
+        Raises:
+            EdgenasError: there is no usable device, or it was unplugged in the middle. A model that fails while the
+                device is there is a failed measurement instead.
+        """
+        for model, measurement in zip(
+            models, super().measure(models, protocol, operators=operators), strict=True
+        ):
+            if not measurement.ok and not self._refused(model):
+                detection = self.probe()
+                if not detection.available:
+                    raise EdgenasError(
+                        f"The Edge TPU ({self.configuration.name}) is gone: {measurement.error}. What was measured "
+                        f"before is kept; plug it in again and give the same command.\n{detection.explain()}"
+                    )
+                if any(sign in measurement.error for sign in _INCOMPATIBLE):
+                    measurement = replace(measurement, error=f"{measurement.error}. {_INCOMPATIBLE_HINT}")
+            yield measurement
 
     def probe(self) -> Detection:
         """Looks for the runtime library, the device, the right to use it, and the compiler."""
         found: list[str] = []
         missing: list[str] = []
         commands: list[str] = []
-        version = package_version(RUNTIME)
-        if version is None:
-            missing.append(f"Python package {RUNTIME}")
+        runtime = installed_runtime(self.profile.connection.runtime)
+        if runtime is None:
+            missing.append(f"Python package {RUNTIME} or tflite-runtime")
             commands.append(f"pip install '{RUNTIME}>=2.3,<2.4'")
         else:
-            found.append(f"{RUNTIME} {version}")
+            found.append(" ".join(runtime))
         library = self._library()
         if library is None:
             missing.append(f"{_LIBRARY} (the Edge TPU runtime library)")
@@ -100,7 +136,7 @@ class EdgeTpuRunner(WorkerRunner):
             found.append(f"{_COMPILER} at {compiler}")
         else:
             missing.append(f"{_COMPILER} on the PATH (to compile models; compiled ones run without it)")
-        usable = version is not None and library is not None and len(problems) < len(devices)
+        usable = runtime is not None and library is not None and len(problems) < len(devices)
         if usable and not compiler:
             commands.append(f"sudo apt-get install edgetpu-compiler   # x86-64 only, {_REPOSITORY_HINT}")
         return Detection(
@@ -114,7 +150,7 @@ class EdgeTpuRunner(WorkerRunner):
     def _looked_for(self) -> tuple[str, ...]:
         usb = self._root / "sys/bus/usb/devices"
         return (
-            f"Python package {RUNTIME}",
+            f"Python package {RUNTIME} or tflite-runtime",
             f"{_LIBRARY} in {', '.join(map(str, self._library_folders))} and the dynamic linker's cache",
             *(
                 f"USB device {':'.join(identity)} ({when}) under {usb}"
@@ -123,6 +159,12 @@ class EdgeTpuRunner(WorkerRunner):
             f"PCIe device {self._root / 'dev/apex_*'}",
             f"{_COMPILER} on the PATH",
         )
+
+    def _refused(self, model: Path) -> bool:
+        try:
+            return bool(self._refusal(model))
+        except OSError:
+            return True
 
     def _refusal(self, model: Path) -> str:
         if CUSTOM_OPERATOR not in model.read_bytes():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -155,13 +156,31 @@ def test_a_library_that_does_not_load_fails_in_the_real_worker(
     assert not result.ok and "libedgetpu.so.1" in result.error
 
 
+def test_unplugged_in_the_middle_is_no_failure_of_the_models(
+    machine: FakeMachine, fake_worker: Any, tmp_path: Path
+) -> None:
+    """What was measured is handed out, then the user is told; a model that fails with the device there is a value."""
+    machine.library()
+    machine.usb("2-1", "18d1", "9302")
+    good, bad = _compiled(fake_worker), _compiled(fake_worker, "crash")
+    runner = machine.runner(command=fake_worker.command)
+    first, second = runner.measure([good, bad])
+    assert first.ok and not second.ok and "SIGSEGV" in second.error and "newer libedgetpu" in second.error
+    found = []
+    with pytest.raises(EdgenasError, match=r"(?s)Edge TPU \(usb3\) is gone: .*plug it in again.*looked for"):
+        for measurement in runner.measure([good, bad]):
+            found.append(measurement)
+            shutil.rmtree(machine.root / "sys")
+    assert [m.ok for m in found] == [True]
+
+
 def test_this_machine_gets_an_answer() -> None:
     profile = load_device("edgetpu")
     detection = EdgeTpuRunner(profile, profile.configuration()).probe()
     assert detection.looked_for and (detection.available or detection.missing)
 
 
-def _compiled(fake_worker: Any) -> Path:
-    path: Path = fake_worker.model("compiled")
+def _compiled(fake_worker: Any, name: str = "compiled") -> Path:
+    path: Path = fake_worker.model(name)
     path.write_bytes(path.read_bytes() + b"....edgetpu-custom-op....")
     return path
