@@ -23,6 +23,7 @@ _COMMANDS = {
     "report": "Write one HTML page about a run.",
     "benchmark": "Measure the latency of .tflite files on a device.",
     "predict": "Predict the latency of .tflite files or architectures, with an interval.",
+    "check": "Tell which operators of .tflite files run on an accelerator, and why not the others.",
     "latency": "Import latency tables, fit predictors, test them, adapt them to new devices.",
     "devices": "List the devices and what is known of them.",
     "space": "List search spaces, show one, sample architectures.",

@@ -1,0 +1,213 @@
+"""`edgenas check`: what a device's compiler would make of .tflite files, without the device."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgenas.cli.options import device_options, json_option
+from edgenas.cli.output import print_json, print_table
+from edgenas.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgenas.compatibility import CompatibilityReport, CompilerVerdict
+    from edgenas.device_profiles import Configuration, DeviceProfile
+
+__all__ = ["command"]
+
+_SHOWN = 6
+
+
+@click.command(name="check")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@device_options
+@click.option(
+    "--require-full", is_flag=True, help="End with exit code 1 unless every operator runs on the accelerator."
+)
+@click.option(
+    "--compiler/--no-compiler",
+    default=True,
+    show_default=True,
+    help="Also run edgetpu_compiler where it is on the PATH.",
+)
+@json_option
+def command(
+    files: tuple[Path, ...],
+    profile: DeviceProfile,
+    chosen: Configuration,
+    require_full: bool,
+    compiler: bool,
+    as_json: bool,
+) -> None:
+    """Check which operators of .tflite files run on an accelerator, and why the others do not.
+
+    For the Edge TPU by rules about its compiler, without the compiler and without the device; for Ethos-U by asking
+    Vela. Prints one JSON object for one file, a list for several.
+
+    \b
+    Exit code: 0 something runs on the accelerator, 1 nothing does (or, with --require-full, not everything),
+    2 a file cannot be read.
+
+    \b
+    Examples:
+      edgenas check model_int8.tflite --device edgetpu
+      edgenas check *.tflite --device edgetpu --require-full --json
+      edgenas check model_int8.tflite --device ethos-u55-128
+    """
+    if profile.operator_rules == "edgetpu":
+        results = [_edgetpu(file, profile, chosen, compiler, quiet=as_json) for file in files]
+    elif profile.operator_rules == "ethos-u":
+        from edgenas.device_profiles.vela_check import check_vela
+
+        results = [check_vela(file, profile, chosen) for file in files]
+        if not as_json:
+            for result in results:
+                _show_vela(result)
+    else:
+        raise UsageError(
+            f"There are no compatibility rules for {profile.name!r}: its runtime takes every operator of TensorFlow "
+            "Lite. Expected a device with an accelerator. Try: --device edgetpu or --device ethos-u55-128"
+        )
+    if as_json:
+        print_json(results[0] if len(results) == 1 else results)
+    if any(_failed(result, require_full) for result in results):
+        click.get_current_context().exit(1)
+
+
+def _failed(result: dict[str, Any], require_full: bool) -> bool:
+    if require_full:
+        return not result["fully_mapped"]
+    return bool(result.get("failure")) or not any(o["mapped"] for o in result["operators"])
+
+
+def _edgetpu(
+    file: Path, profile: DeviceProfile, chosen: Configuration, compiler: bool, quiet: bool
+) -> dict[str, Any]:
+    from edgenas.compatibility import check_edgetpu, find_compiler, run_compiler
+    from edgenas.latency_models.edgetpu_features import parameter_plan
+
+    report = check_edgetpu(file)
+    report = report.with_parameters(*parameter_plan(report.chip_graph))
+    executable = find_compiler() if compiler else None
+    verdict = run_compiler(file, executable) if executable else None
+    if not quiet:
+        _show(file, report, profile, chosen)
+        if verdict is not None:
+            _show_verdict(report, verdict)
+    return {
+        "file": str(file),
+        "device": profile.name,
+        **report.to_dict(),
+        "compiler": None if verdict is None else verdict.to_dict(),
+    }
+
+
+def _show(file: Path, report: CompatibilityReport, profile: DeviceProfile, chosen: Configuration) -> None:
+    total, mapped = len(report.operators), report.mapped_count
+    if report.failure:
+        click.echo(f"{file}: refused by the compiler for {profile.title}: {report.failure}.")
+    elif report.fully_mapped:
+        click.echo(f"{file}: all {total} operators run on {profile.title} (predicted from the operators).")
+    else:
+        click.echo(
+            f"{file}: {mapped} of {total} operators run on {profile.title} (predicted from the operators)."
+        )
+    first = report.first_unmapped
+    if first is not None and not report.failure:
+        behind = len(report.behind(first.index))
+        end = report.end_of_piece
+        then = (
+            f"; after the chip: operator {end.index} ({end.type})" if end is not None and end != first else ""
+        )
+        tail = f"; {behind} more could be mapped, but stand behind such operators" if behind else ""
+        click.echo(f"  first on the CPU: operator {first.index} ({first.type}){then}{tail}")
+    _show_reasons(report)
+    if mapped:
+        on_chip, off_chip = report.parameter_bytes_on_chip or 0, report.parameter_bytes_off_chip or 0
+        click.echo(
+            f"  parameters: {on_chip / 1024:,.0f} KiB stay on the chip, {off_chip / 1024:,.0f} KiB are sent per call"
+        )
+        click.echo(f"  per call: {_transfer(report, profile, chosen)}")
+    click.echo(
+        f"  feature maps: {report.peak_activation_bytes / 1024:,.0f} KiB at the peak; the chip has 16 x 192 KiB for "
+        "pieces of them"
+    )
+    for advice in report.advice:
+        click.echo(f"  change: {advice}")
+
+
+def _show_reasons(report: CompatibilityReport) -> None:
+    grouped: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for operator in report.operators:
+        if not operator.mapped:
+            reason = (
+                operator.reason if operator.rule != "behind" else "More than one subgraph is not supported"
+            )
+            grouped[operator.type, reason].append(operator.index)
+    if not grouped or all(operator.rule == "model" for operator in report.operators):
+        return
+    rows = []
+    for (kind, reason), indices in grouped.items():
+        where = ", ".join(map(str, indices[:_SHOWN])) + (", ..." if len(indices) > _SHOWN else "")
+        rows.append([kind, str(len(indices)), where, reason])
+    print_table("On the CPU", ["operator", "count", "at", "reason"], rows)
+
+
+def _transfer(report: CompatibilityReport, profile: DeviceProfile, chosen: Configuration) -> str:
+    """Bytes that cross the bus, and how long at the rates that the device file states."""
+    parts = []
+    for name, size, keys in (
+        ("in", report.input_bytes, (f"input_mb_per_s_{chosen.bus}",)),
+        (
+            "out",
+            report.output_bytes,
+            (f"output_mb_per_s_{chosen.bus}_high", f"output_mb_per_s_{chosen.bus}_low"),
+        ),
+    ):
+        rates = [rate for key in keys if isinstance(rate := profile.hardware.get(key), float | int)]
+        times = [f"{size / (1000 * rate):.2g}" for rate in rates]
+        about = f" (about {' to '.join(times)} ms over {chosen.bus})" if times else ""
+        parts.append(f"{size / 1024:,.0f} KiB {name}{about}")
+    return ", ".join(parts)
+
+
+def _show_verdict(report: CompatibilityReport, verdict: CompilerVerdict) -> None:
+    version = verdict.log.version if verdict.log else ""
+    name = f"edgetpu_compiler {version}".rstrip()
+    if verdict.failure:
+        click.echo(f"  {name}: no compiled model ({verdict.failure}), {verdict.attempts} attempts")
+        return
+    log = verdict.log
+    if log is not None and log.mapped_count is not None:
+        click.echo(f"  {name}: {log.mapped_count} operators mapped, {log.unmapped_count} on the CPU")
+    if verdict.unmapped is not None:
+        ours = {operator.index for operator in report.operators if not operator.mapped}
+        other = sorted(ours ^ set(verdict.unmapped))
+        says = (
+            "the same as the rules"
+            if not other
+            else f"other than the rules at {', '.join(map(str, other[:_SHOWN]))}"
+        )
+        click.echo(f"  {name}: {says}")
+
+
+def _show_vela(result: dict[str, Any]) -> None:
+    operators = result["operators"]
+    left = [o for o in operators if not o["mapped"]]
+    click.echo(
+        f"{result['file']}: {len(operators) - len(left)} of {len(operators)} operators run on {result['device']} "
+        "(simulated by Vela)"
+    )
+    grouped: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for operator in left:
+        grouped[operator["type"], operator["reason"]].append(operator["index"])
+    rows = [
+        [kind, str(len(at)), ", ".join(map(str, at[:_SHOWN])), why] for (kind, why), at in grouped.items()
+    ]
+    if rows:
+        print_table("On the CPU", ["operator", "count", "at", "reason"], rows)
+    for advice in result.get("changes", ()):
+        click.echo(f"  change: {advice}")

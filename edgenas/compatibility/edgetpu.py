@@ -1,0 +1,159 @@
+"""`check_edgetpu`: which operators of a .tflite file the Edge TPU compiler would map, and why not the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from edgenas.compatibility.facts import ModelFacts, parse_facts
+from edgenas.compatibility.partition import first_piece, graph_failure
+from edgenas.compatibility.report import CompatibilityReport, OperatorVerdict
+from edgenas.compatibility.rules import Broken, RuleBook, edgetpu_rules
+from edgenas.graph import OpGraph, read_tflite
+
+__all__ = ["ACTIVATION_BYTES", "check_edgetpu", "check_graph"]
+
+ACTIVATION_BYTES = 16 * 192 * 1024
+"""Memory for feature maps: 16 tiles of 192 KiB. Larger ones are cut into pieces by the compiler. Source: Coral."""
+
+_SECOND_PIECE = "More than one subgraph is not supported"
+_SHOWN = 4  # Operators that a line of advice names.
+
+
+def check_edgetpu(path: Path) -> CompatibilityReport:
+    """Checks a .tflite file as it would be given to edgetpu_compiler.
+
+    Raises:
+        UsageError: the file is missing, is not a TFLite model, or is cut short or damaged.
+    """
+    graph = read_tflite(path)
+    return check_graph(graph, parse_facts(path.read_bytes(), str(path)))
+
+
+def check_graph(graph: OpGraph, facts: ModelFacts | None = None) -> CompatibilityReport:
+    """Checks a network; without the facts of a file the rules that need them pass."""
+    rules = edgetpu_rules()
+    about = facts.operators if facts else (None,) * len(graph.operators)
+    broken = [rules.broken(operator, fact) for operator, fact in zip(graph.operators, about, strict=True)]
+    supported = [found is None for found in broken]
+    failure, kind = _failure(graph, facts, rules, supported)
+    piece = (False,) * len(broken) if failure else first_piece(graph, supported)
+    verdicts = _verdicts(graph, broken, piece, failure)
+    chip = _chip_graph(graph, piece)
+    return CompatibilityReport(
+        operators=verdicts,
+        failure=failure,
+        input_bytes=sum(graph.tensors[t].bytes for t in chip.inputs),
+        output_bytes=sum(graph.tensors[t].bytes for t in chip.outputs),
+        peak_activation_bytes=graph.peak_activation_bytes,
+        advice=_advice(graph, verdicts, rules.whole_model_advice.get(kind, ""), failure),
+        chip_graph=chip,
+    )
+
+
+def _failure(
+    graph: OpGraph, facts: ModelFacts | None, rules: RuleBook, supported: list[bool]
+) -> tuple[str, str]:
+    """Why the compiler would refuse the model as a whole, and the kind of that reason; empty if it would not."""
+    types = [operator.type for operator in graph.operators]
+    made = next((kind for kind in types if kind in rules.compiled), None)
+    kind, got = "", ""
+    if not types:
+        kind = "empty"
+    elif made is not None:
+        kind, got = "compiled", f"{made}: {rules.compiled[made]}"
+    elif facts and (newer := _newer(types, facts, rules)):
+        kind, got = "version", newer
+    elif facts and facts.subgraphs > 1:
+        kind, got = "subgraphs", str(facts.subgraphs)
+    elif not any(supported) and (floating := _floating(graph)):
+        kind, got = "float", floating
+    elif facts and facts.dynamic:
+        kind, got = "dynamic", repr(facts.dynamic[0])
+    if kind:
+        return rules.whole_model[kind].format(got=got), kind
+    return graph_failure(graph, pools=False), ""
+
+
+def _newer(types: list[str], facts: ModelFacts, rules: RuleBook) -> str:
+    for index, (kind, fact) in enumerate(zip(types, facts.operators, strict=True)):
+        if fact.version > rules.versions.get(kind, fact.version):
+            return f"version {fact.version} of operator {index} ({kind}; {rules.versions[kind]} at most)"
+    return ""
+
+
+def _floating(graph: OpGraph) -> str:
+    """Says how a model without any quantised work computes; "" if some operator works on integers."""
+    working = [o for o in graph.operators if o.type not in ("QUANTIZE", "DEQUANTIZE", "CAST")]
+    if not working or any(t.dtype in ("int8", "uint8", "int16") for o in working for t in o.outputs):
+        return ""
+    names = sorted({t.dtype for o in working for t in o.outputs})
+    return f"its operators write {', '.join(names)}"
+
+
+def _verdicts(
+    graph: OpGraph, broken: list[Broken | None], piece: tuple[bool, ...], failure: str
+) -> tuple[OperatorVerdict, ...]:
+    verdicts: list[OperatorVerdict] = []
+    cause: dict[int, str] = {}  # tensors made by operators that are off the chip, with the operator at fault
+    for index, (operator, (reads, writes)) in enumerate(zip(graph.operators, graph.wiring, strict=True)):
+        found = broken[index]
+        before = next((cause[t] for t in reads if t in cause), "")
+        if piece[index]:
+            verdicts.append(OperatorVerdict(index, operator.type, True))
+            continue
+        if found is not None:
+            verdicts.append(
+                OperatorVerdict(index, operator.type, False, found.reason, found.rule, found.advice)
+            )
+            before = f"operator {index} ({operator.type})"
+        elif failure:
+            reason = f"The model is refused as a whole: {failure}"
+            verdicts.append(OperatorVerdict(index, operator.type, False, reason, "model"))
+        else:
+            where = f"behind {before}" if before else "in another piece than the first"
+            reason = f"{_SECOND_PIECE}: it stands {where}, which stays on the CPU"
+            verdicts.append(OperatorVerdict(index, operator.type, False, reason, "behind"))
+        if before:
+            cause.update(dict.fromkeys(writes, before))
+    return tuple(verdicts)
+
+
+def _chip_graph(graph: OpGraph, piece: tuple[bool, ...]) -> OpGraph:
+    """The operators on the chip with what goes in and comes out."""
+    inside = [i for i, on_chip in enumerate(piece) if on_chip]
+    made = {t: None for i in inside for t in graph.wiring[i][1]}
+    read = {t: None for i in inside for t in graph.wiring[i][0]}
+    wanted = {t for i, on_chip in enumerate(piece) if not on_chip for t in graph.wiring[i][0]}
+    wanted.update(graph.outputs)
+    return OpGraph(
+        tuple(graph.operators[i] for i in inside),
+        tuple(graph.wiring[i] for i in inside),
+        {t: graph.tensors[t] for t in sorted({*made, *read})},
+        tuple(t for t in read if t not in made),
+        tuple(t for t in made if t in wanted),
+    )
+
+
+def _advice(
+    graph: OpGraph, verdicts: tuple[OperatorVerdict, ...], about_model: str, failure: str
+) -> tuple[str, ...]:
+    """What to change: the model as a whole, then each kind of operator at fault, then memory."""
+    found: dict[str, None] = {f"The model: {about_model}.": None} if about_model else {}
+    if not failure or not about_model:
+        faults: dict[str, list[OperatorVerdict]] = {}
+        for verdict in verdicts:
+            if verdict.advice:
+                faults.setdefault(verdict.advice, []).append(verdict)
+        for advice, at_fault in faults.items():
+            kinds = ", ".join(dict.fromkeys(verdict.type for verdict in at_fault))
+            where = ", ".join(str(verdict.index) for verdict in at_fault[:_SHOWN])
+            more = ", ..." if len(at_fault) > _SHOWN else ""
+            found[f"{kinds} (operator {where}{more}): {advice}."] = None
+    largest = max((t.bytes for o in graph.operators for t in o.outputs), default=0)
+    if largest >= ACTIVATION_BYTES and not failure:
+        found[
+            f"Feature maps of up to {largest / 2**20:.1f} MiB exceed the chip's {ACTIVATION_BYTES / 2**20:.0f} MiB: "
+            "the compiler cuts them into pieces where it can, and fails for large activation tensors where it "
+            "cannot. Smaller input frames help."
+        ] = None
+    return tuple(found)
