@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,7 @@ def command(profile: DeviceProfile, chosen: Configuration, as_json: bool, **opti
     for name, error in result.failed.items():
         click.echo(f"  failed: {name}: {error}")
     click.echo(f"Measurements: {result.folder}\nPredictor: {result.predictor_folder}")
-    click.echo(f"Next: edgenas predict MODEL.tflite --device {profile.asked_as}")
+    click.echo(f"Next: edgenas predict MODEL.tflite --device {shlex.quote(profile.asked_as)}")
 
 
 def _measure(profile: DeviceProfile, configuration: str, options: dict[str, Any]) -> ProfileResult:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -172,7 +173,7 @@ def _none_yet(profile: DeviceProfile, configuration: str, others: list[str]) -> 
             f"(only {', '.join(others)})"
         )
     option = "" if configuration == profile.default_configuration else f" --configuration {configuration}"
-    command = f"edgenas profile --device {profile.asked_as}{option}"
+    command = f"edgenas profile --device {shlex.quote(profile.asked_as)}{option}"
     if profile.name == _HOST:
         return UsageError(f"{what}. Make one (about 3 minutes): {command}")
     if profile.kind == "vela":

@@ -54,7 +54,8 @@ def planned_models(
     dtype: str,
     seed: int,
     networks: int,
-    mixed: bool = True,
+    both_types: bool = True,
+    single_operators: bool = True,
 ) -> tuple[PlannedModel, ...]:
     """The models to measure, the most telling first: a shorter plan is the beginning of a longer one.
 
@@ -69,8 +70,9 @@ def planned_models(
         dtype: element type of the device's configuration.
         seed: the same seed gives the same plan.
         networks: number of different networks; a tiny space may hold fewer.
-        mixed: whether some networks are planned in the other element type and some operators alone too; accelerators
-            run one type, and hide what an operator costs beneath what a call does.
+        both_types: whether some networks are planned in the other element type too. Accelerators run one type; and
+            where operators are not timed, a few networks would not tell the prices of the other type.
+        single_operators: whether some operators are planned alone. On accelerators a call costs more than they do.
     """
     rng = np.random.default_rng([seed, 1])
     models: list[PlannedModel] = []
@@ -80,12 +82,10 @@ def planned_models(
     for number, architecture in enumerate(chosen):
         stem = f"network-{number:03d}-{architecture.hash[:8]}"
         models.append(PlannedModel(f"{stem}-{dtype}", NETWORK, dtype, architecture))
-        if not mixed:
-            continue
-        if number < _BOTH_TYPES_FIRST or number % _BOTH_TYPES_PERIOD == 0:
+        if both_types and (number < _BOTH_TYPES_FIRST or number % _BOTH_TYPES_PERIOD == 0):
             other = _OTHER_TYPE[dtype]
             models.append(PlannedModel(f"{stem}-{other}", NETWORK, other, architecture))
-        if number % _OPERATOR_PERIOD == _OPERATOR_TURN:
+        if single_operators and number % _OPERATOR_PERIOD == _OPERATOR_TURN:
             kind = SINGLE_OPERATORS[number // _OPERATOR_PERIOD % len(SINGLE_OPERATORS)]
             operators = [o for o in dict.fromkeys(graph_of(architecture, dtype).operators) if o.type == kind]
             operator = operators[int(rng.integers(len(operators)))]

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from edgenas.device_profiles.connection import LOCAL
 from edgenas.device_profiles.host_facts import cpu_model, file_sha256, package_version
 from edgenas.device_profiles.measurement import MEASURED
 from edgenas.device_profiles.profile import LITERT, DeviceProfile
@@ -132,7 +133,8 @@ def profile_device(
         dtype=chosen.dtype,
         seed=seed,
         networks=networks,
-        mixed=profile.kind == LITERT,
+        both_types=profile.kind == LITERT and profile.connection.via == LOCAL,
+        single_operators=profile.kind == LITERT,
     )
     paths = _export(plan, out_dir / "models", began + _EXPORT_SHARE * budget_seconds, tell)
     models = [model for model in plan if model.name in paths]
