@@ -40,6 +40,11 @@ _RESUMABLE = {"resume", "trials", "as_json"}
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="Hold the latency that the device exceeds with this probability against the target, not the estimate.",
 )
+@click.option(
+    "--require",
+    type=click.Choice(["edgetpu"]),
+    help="Reject networks, before they are trained, that would not run on this accelerator as a whole.",
+)
 @click.option("--trials", type=click.IntRange(1), help="Networks to train and score. [default: 50]")
 @click.option("--population", type=click.IntRange(1), help="Default: a quarter of the trials, 4 to 50.")
 @click.option("--tournament", type=click.IntRange(1), help="Default: a fifth of the population, at least 2.")
@@ -110,6 +115,7 @@ def _request(trials: int, **options: Any) -> Any:
         predictor_dir=options["predictor"],
         target_ms=options["target_ms"],
         reward=options["reward"],
+        require=options["require"],
         risk=options["risk"],
         trials=trials,
         population=population,
@@ -160,6 +166,10 @@ def _summary(result: SearchResult) -> dict[str, Any]:
 def _show(result: SearchResult) -> None:
     click.echo(f"Run folder: {result.run_dir}")
     click.echo(f"Trials: {result.finished} finished, {result.failed} failed, {result.duplicates} duplicates")
+    if result.require is not None:
+        click.echo(
+            f"Required: every operator on {result.require}; {result.rejected} networks rejected untrained"
+        )
     if result.best is None:
         if result.nearest is None:
             click.echo("No trial completed.")

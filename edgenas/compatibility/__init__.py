@@ -2,7 +2,7 @@
 
 from edgenas.compatibility.compiler import CompilerVerdict, find_compiler, run_compiler
 from edgenas.compatibility.edgetpu import check_edgetpu, check_graph
-from edgenas.compatibility.partition import unmapped
+from edgenas.compatibility.partition import obstacle
 from edgenas.compatibility.report import CompatibilityReport, OperatorVerdict
 from edgenas.compatibility.twin import left_outside
 
@@ -14,6 +14,6 @@ __all__ = [
     "check_graph",
     "find_compiler",
     "left_outside",
+    "obstacle",
     "run_compiler",
-    "unmapped",
 ]

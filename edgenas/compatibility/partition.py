@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from edgenas.compatibility.rules import edgetpu_rules
 from edgenas.graph.opgraph import Operator, OpGraph
 
-__all__ = ["FREE_OPERATORS", "first_piece", "graph_failure", "unmapped"]
+__all__ = ["FREE_OPERATORS", "first_piece", "graph_failure", "obstacle"]
 
 FREE_OPERATORS = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "RELU", "RELU6", "RELU_N1_TO_1"})
 """Types that cost nothing on the chip: they rename a tensor, or clamp what another operator writes or reads anyway.
@@ -91,15 +91,14 @@ def _adds_nothing(operator: Operator) -> bool:
     return operator.type != "ADD" or operator.parameter_bytes == 0
 
 
-def unmapped(graph: OpGraph) -> tuple[int, str] | None:
-    """The first operator of a network that would not run on the Edge TPU, with the reason; None if all do.
+def obstacle(graph: OpGraph) -> str:
+    """Why a network would not run on the Edge TPU as a whole: the first operator that would not; "" if all do.
 
     For networks that are no files yet: rules that need a file's facts pass.
     """
     rules = edgetpu_rules()
-    broken = [rules.broken(operator) for operator in graph.operators]
-    for index, found in enumerate(broken):
+    for index, operator in enumerate(graph.operators):
+        found = rules.broken(operator)
         if found is not None:
-            return index, found.reason
-    failure = graph_failure(graph)
-    return (0, failure) if failure else None
+            return f"operator {index} ({operator.type}): {found.reason}"
+    return graph_failure(graph)

@@ -4,8 +4,8 @@ Importing this package imports Optuna (extra `search`), so the command line impo
 only.
 """
 
-from edgenas.search.config import SearchConfig, read_config
-from edgenas.search.evaluation import Estimator, Evaluation, Evaluator
+from edgenas.search.config import REQUIREMENTS, SearchConfig, read_config
+from edgenas.search.evaluation import Estimator, Evaluation, Evaluator, Requirement
 from edgenas.search.events import BaselineDone, BaselineStarted, Event, TrialDone, TrialStarted
 from edgenas.search.evolution import RegularizedEvolutionSampler, next_decisions
 from edgenas.search.pareto import pareto_front
@@ -15,6 +15,7 @@ from edgenas.search.run import SearchInterrupted, run_search
 from edgenas.search.study import read_trials
 
 __all__ = [
+    "REQUIREMENTS",
     "BaselineDone",
     "BaselineStarted",
     "Estimator",
@@ -22,6 +23,7 @@ __all__ = [
     "Evaluator",
     "Event",
     "RegularizedEvolutionSampler",
+    "Requirement",
     "SearchConfig",
     "SearchInterrupted",
     "SearchResult",

@@ -18,6 +18,7 @@ from edgenas.storage import read_json, write_json
 
 __all__ = [
     "CONFIG_FILE",
+    "REQUIREMENTS",
     "STUDY_FILE",
     "SearchConfig",
     "differences",
@@ -30,6 +31,9 @@ CONFIG_FILE = "config.json"
 STUDY_FILE = "study.db"
 FORMAT = "edgenas.run"
 FORMAT_VERSION = 1
+
+REQUIREMENTS = ("edgetpu",)
+"""What candidates can be required to run on as a whole."""
 
 # What the commands read of config.json.
 _NEEDED = (
@@ -63,6 +67,7 @@ class SearchConfig:
         configuration: configuration of the device.
         predictor: identity of the latency predictor.
         metric_weights: w_ij of Eq. 6 and 7 where they are not 1.
+        require: accelerator that must run every operator of a candidate, one of `REQUIREMENTS`; None for none.
         space_source: preset name or path that the space was loaded from, to load it again on resume.
         command: argument vector of the command line, for the record.
     """
@@ -83,11 +88,14 @@ class SearchConfig:
     predictor: str | None = None
     space_source: str = ""
     metric_weights: Mapping[str, Mapping[str, float]] | None = None
+    require: str | None = None
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.reward not in REWARD_PRESETS:
             raise unknown_name("reward preset", self.reward, REWARD_PRESETS, "edgenas search --help")
+        if self.require is not None and self.require not in REQUIREMENTS:
+            raise unknown_name("requirement", self.require, REQUIREMENTS, "edgenas search --help")
         checks = (
             ("trials", "at least 1", self.trials >= 1),
             ("seed", "0 or more", self.seed >= 0),
@@ -130,6 +138,7 @@ class SearchConfig:
             "reward": self.reward,
             "risk": self.risk,
             "metric_weights": self.metric_weights,
+            "require": self.require,
             "seed": self.seed,
             "trials": self.trials,
             "population": self.population,

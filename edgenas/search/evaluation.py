@@ -11,9 +11,17 @@ from typing import Protocol
 from edgenas.errors import EdgenasError
 from edgenas.space.architecture import Architecture
 
-__all__ = ["STATUSES", "Estimator", "Evaluation", "Evaluator", "LatencyEstimate", "evaluate"]
+__all__ = [
+    "STATUSES",
+    "Estimator",
+    "Evaluation",
+    "Evaluator",
+    "LatencyEstimate",
+    "Requirement",
+    "evaluate",
+]
 
-STATUSES = ("completed", "diverged", "failed")
+STATUSES = ("completed", "diverged", "failed", "rejected")
 
 
 @dataclass(frozen=True)
@@ -24,8 +32,9 @@ class Evaluation:
         metrics: {task: {metric: value}}, None for a metric that no valid pixel defines; may be empty after a
             failure.
         seconds: wall time by phase; `total` is always there after `evaluate`.
-        status: "completed", "diverged" (the loss left the finite numbers; the same network would do so again)
-            or "failed" (out of memory, an exception; trying again may help).
+        status: "completed", "diverged" (the loss left the finite numbers; the same network would do so again),
+            "failed" (out of memory, an exception; trying again may help) or "rejected" (it does not meet what the
+            search requires; it was not trained).
         reason: why there is no result; empty when completed.
     """
 
@@ -66,6 +75,9 @@ Evaluator = Callable[[Architecture, int], Evaluation]
 candidate can be evaluated (data gone, disk full). Everything else that it raises fails that one trial."""
 
 Estimator = Callable[[Architecture], LatencyEstimate]
+
+Requirement = Callable[[Architecture], str]
+"""Says why a network may not be a candidate, "" if it may."""
 
 
 def evaluate(evaluator: Evaluator, architecture: Architecture, seed: int) -> Evaluation:

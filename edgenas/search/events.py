@@ -61,7 +61,7 @@ class TrialDone:
         number: trial number, from 0.
         total: trials of the whole search.
         done: trials finished so far, those of earlier sessions included.
-        status: "completed", "diverged" or "failed".
+        status: "completed", "diverged", "failed" or "rejected".
         reason: why it has no result, or empty.
         reward: None without a result.
         quality: None without a result.

@@ -45,6 +45,11 @@ class TrialRecord:
         """Whether the trial has a reward."""
         return self.reward is not None
 
+    @property
+    def rejected(self) -> bool:
+        """Whether the network was not trained, for what the search requires."""
+        return self.evaluation.status == "rejected"
+
     def to_attrs(self) -> dict[str, Any]:
         """JSON-ready user attributes."""
         return {

@@ -44,6 +44,8 @@ class SearchResult:
         finished: number of finished trials.
         failed: how many of them failed or diverged.
         duplicates: how many took over the evaluation of an equal network.
+        rejected: how many were not trained, for what the search requires.
+        require: see `SearchConfig.require`.
         measured_ms: latency of `best` on the device, None when it was not measured.
     """
 
@@ -55,6 +57,8 @@ class SearchResult:
     finished: int
     failed: int
     duplicates: int
+    rejected: int = 0
+    require: str | None = None
     measured_ms: float | None = None
 
     @property
@@ -68,6 +72,8 @@ class SearchResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `best.json`."""
+        rejected = {} if self.require is None else {"rejected": self.rejected}
+        required = {} if self.require is None else {"require": self.require}
         return {
             "format": FORMAT,
             "version": 1,
@@ -86,7 +92,13 @@ class SearchResult:
                 }
                 for record in self.pareto
             ],
-            "trials": {"finished": self.finished, "failed": self.failed, "duplicates": self.duplicates},
+            "trials": {
+                "finished": self.finished,
+                "failed": self.failed,
+                "duplicates": self.duplicates,
+                **rejected,
+            },
+            **required,
         }
 
     def _nearest(self) -> dict[str, Any] | None:
@@ -112,7 +124,9 @@ def nearest_to(records: Sequence[TrialRecord]) -> TrialRecord | None:
     )
 
 
-def summarise(records: Sequence[TrialRecord], run_dir: Path, target_ms: float | None) -> SearchResult:
+def summarise(
+    records: Sequence[TrialRecord], run_dir: Path, target_ms: float | None, require: str | None = None
+) -> SearchResult:
     """Finds the recommendation and the Pareto front among finished trials."""
     best = best_of(records)
     networks: dict[str, TrialRecord] = {}
@@ -128,8 +142,10 @@ def summarise(records: Sequence[TrialRecord], run_dir: Path, target_ms: float | 
         nearest=nearest_to(records) if best is None else None,
         pareto=tuple(points[i] for i in front),
         finished=len(records),
-        failed=sum(not r.completed for r in records),
+        failed=sum(not r.completed and not r.rejected for r in records),
         duplicates=sum(r.duplicate_of is not None for r in records),
+        rejected=sum(r.rejected for r in records),
+        require=require,
         measured_ms=_known_measurement(run_dir / BEST_FILE, best),
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgenas.errors import EdgenasError, UsageError
 from edgenas.search.baseline import Baseline, obtain_baseline
 from edgenas.search.config import SearchConfig, prepare_run, read_config, resume_command
-from edgenas.search.evaluation import Estimator, Evaluation, Evaluator, describe, evaluate
+from edgenas.search.evaluation import Estimator, Evaluation, Evaluator, Requirement, describe, evaluate
 from edgenas.search.events import Event, EventHandler, TrialDone, TrialStarted
 from edgenas.search.evolution import RegularizedEvolutionSampler
 from edgenas.search.lock import run_lock
@@ -39,6 +39,7 @@ def run_search(
     *,
     resume: bool = False,
     on_event: EventHandler | None = None,
+    requirement: Requirement | None = None,
 ) -> SearchResult:
     """Searches `space` by regularized evolution and leaves a run folder.
 
@@ -55,6 +56,7 @@ def run_search(
         run_dir: folder of the run.
         resume: go on with the run in `run_dir`, possibly with more trials.
         on_event: is told about progress.
+        requirement: what `config.require` stands for: a candidate that does not meet it is not trained.
 
     Raises:
         UsageError: the folder holds a run already, holds none to resume, or holds one made otherwise.
@@ -67,11 +69,14 @@ def run_search(
         raise UsageError(
             "A latency target or a risk needs a device whose latency can be predicted. Add --device."
         )
+    if (config.require is None) != (requirement is None):
+        raise ValueError(f"`config.require` is {config.require!r}, `requirement` is {requirement!r}.")
     if resume:
         read_config(run_dir)  # without making the folder when there is nothing to resume
     with run_lock(run_dir):
         prepare_run(config, space, run_dir, resume=resume)
-        search = _Search(config, space, evaluator, objective, run_dir, on_event or (lambda _: None))
+        emit = on_event or (lambda _: None)
+        search = _Search(config, space, evaluator, objective, run_dir, emit, requirement or (lambda _: ""))
         try:
             return search.run()
         except KeyboardInterrupt as error:
@@ -89,6 +94,7 @@ class _Search:
         objective: Objective,
         run_dir: Path,
         emit: EventHandler,
+        requirement: Requirement,
     ) -> None:
         self._config = config
         self._space = space
@@ -96,6 +102,7 @@ class _Search:
         self._objective = objective
         self._run_dir = run_dir
         self._emit = emit
+        self._requirement = requirement
         self._records: list[TrialRecord] = []
         self._evaluated: dict[str, tuple[int | str, Evaluation]] = {}
 
@@ -122,7 +129,7 @@ class _Search:
         finally:
             store.close()
         result = self._store_best()
-        if result.finished and result.failed == result.finished:
+        if result.finished and result.failed + result.rejected == result.finished:
             first = self._records[0]
             raise EdgenasError(
                 f"None of the {result.finished} trials completed. First cause (trial {first.number}): "
@@ -154,7 +161,10 @@ class _Search:
             now = time.monotonic()
             mean_seconds = (now - started) / (len(self._records) - before)
             self._emit(self._done(record, now - begun, mean_seconds * (len(repeated) + fresh - step - 1)))
-            failures = 0 if record.completed else failures + 1
+            if record.completed:
+                failures = 0
+            elif not record.rejected:
+                failures += 1
             if failures >= MAX_FAILURES_IN_A_ROW:
                 self._stop_for_failures()
 
@@ -164,7 +174,11 @@ class _Search:
         predicted_ms, total = latency.predicted_ms, self._config.trials
         self._emit(TrialStarted(trial.number, total, architecture.hash, predicted_ms, repeated=not trial.new))
         origin, evaluation = self._evaluated.get(architecture.hash, (None, None))
-        if problem:
+        unmet = self._requirement(architecture)
+        if unmet:
+            unmet = f"does not run on {self._config.require} as a whole: {unmet}"
+            origin, evaluation = None, Evaluation(seconds={"total": 0.0}, status="rejected", reason=unmet)
+        elif problem:
             origin, evaluation = None, Evaluation(seconds={"total": 0.0}, status="failed", reason=problem)
         elif evaluation is not None:
             evaluation = Evaluation(evaluation.metrics, {"total": 0.0}, evaluation.status, evaluation.reason)
@@ -200,7 +214,7 @@ class _Search:
         self._records.append(record)
         known = self._evaluated.get(record.architecture.hash)
         # A failure may pass (memory, a full disk), so an equal network is tried again; a divergence does not.
-        if record.evaluation.status != "failed" and (known is None or known[0] == BASELINE):
+        if record.evaluation.status not in ("failed", "rejected") and (known is None or known[0] == BASELINE):
             self._evaluated[record.architecture.hash] = (record.number, record.evaluation)
 
     def _failures_at_the_end(self) -> int:
@@ -208,7 +222,7 @@ class _Search:
         for record in reversed(self._records):
             if record.completed:
                 break
-            count += 1
+            count += not record.rejected
         return count
 
     def _stop_for_failures(self) -> None:
@@ -221,7 +235,7 @@ class _Search:
         )
 
     def _store_best(self) -> SearchResult:
-        result = summarise(self._records, self._run_dir, self._config.target_ms)
+        result = summarise(self._records, self._run_dir, self._config.target_ms, self._config.require)
         write_best(result)
         return result
 

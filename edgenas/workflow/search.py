@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from edgenas.compatibility import obstacle
 from edgenas.device_profiles import Configuration, DeviceProfile, load_device, runner_for
 from edgenas.errors import UsageError
 from edgenas.graph import graph_of
@@ -50,6 +51,7 @@ class SearchRequest:
         population: population of regularized evolution.
         tournament: its tournament size.
         seed: seed of evolution and training.
+        require: accelerator that must run every operator of a candidate, "edgetpu"; None for none.
         loss_weights: preset of Table 8; None takes the one that fits the data.
         schedule: what differs from the preset `proxy` in the training of every candidate.
         command: argument vector, for the record.
@@ -67,6 +69,7 @@ class SearchRequest:
     population: int = 50
     tournament: int = 10
     seed: int = 0
+    require: str | None = None
     loss_weights: str | None = None
     schedule: Mapping[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = ()
@@ -118,6 +121,7 @@ def start_search(
         device=device,
         configuration=configuration,
         predictor=None if predictor is None else predictor.name,
+        require=request.require,
         command=request.command,
     )
     if predictor is not None:
@@ -159,6 +163,7 @@ def resume_search(
         configuration=stored["configuration"],
         predictor=None if predictor is None else predictor.name,
         metric_weights=stored["metric_weights"],
+        require=stored.get("require"),  # Runs of earlier versions do not have it.
         command=tuple(stored["command"]),
     )
     return _run(config, space, data, predictor, dtype, run, resume=True, on_event=on_event)
@@ -195,7 +200,14 @@ def _run(
 ) -> SearchResult:
     estimator = None if predictor is None else lambda a: predictor.predict(graph_of(a, dtype))
     result = run_search(
-        config, space, _evaluator(data, config), estimator, run.root, resume=resume, on_event=on_event
+        config,
+        space,
+        _evaluator(data, config),
+        estimator,
+        run.root,
+        resume=resume,
+        on_event=on_event,
+        requirement=None if config.require is None else _runs_on_edgetpu,
     )
     if result.best is None or config.device is None or result.measured_ms is not None:
         return result
@@ -204,6 +216,11 @@ def _run(
         return result
     store_measurement(run.root, measured_ms)
     return result.with_measurement(measured_ms)
+
+
+def _runs_on_edgetpu(architecture: Architecture) -> str:
+    """What of the exported network would not run on the Edge TPU, "" if everything would."""
+    return obstacle(graph_of(architecture, "int8"))
 
 
 def _evaluator(data: OpenData, config: SearchConfig) -> Callable[[Architecture, int], Evaluation]:
