@@ -164,14 +164,13 @@ class SshRunner(WorkerRunner):
 
         def key_of(job: dict[str, Any]) -> tuple[str, str]:
             place = job["id"]
-            key = job_key(
-                {
-                    "kind": kinds[place],
-                    "number": numbers[place],
-                    "turn": job["turn"],
-                    "operators": job["operators"],
-                }
-            )
+            facts = {
+                "client": session.name,
+                "kind": kinds[place],
+                "number": numbers[place],
+                "turn": job["turn"],
+            }
+            key = job_key({**facts, "operators": job["operators"]})
             return key, sha256[place]
 
         return lambda: RemoteWorker(self._board, session.name, self.configuration.cpus, key_of)

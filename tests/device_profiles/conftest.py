@@ -105,7 +105,7 @@ def say(**answer): print(json.dumps(answer), flush=True)
 say(kind="ready", load_average=0.5, notes=[])
 for line in sys.stdin:
     job = json.loads(line)
-    name = pathlib.Path(job["model"]).stem
+    name = pathlib.Path(job["model"]).read_bytes()[8:].decode().split(".")[0]
     with (folder / "jobs").open("a") as log:
         log.write(f"{turn} {name}\\n")
     number = job["id"]
