@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgenas.cli.options import device_options, json_option, parse_tasks
-from edgenas.cli.output import format_ms, print_json, print_table, progress
+from edgenas.cli.output import format_ms, print_json, print_table, progress, say
 from edgenas.device_profiles import Configuration, Detection, DeviceProfile, runner_for
 from edgenas.errors import EdgenasError, UsageError
 
@@ -73,6 +73,12 @@ def command(profile: DeviceProfile, chosen: Configuration, as_json: bool, **opti
         )
     for name, error in result.failed.items():
         click.echo(f"  failed: {name}: {error}")
+    unstable, networks = result.card.get("networks_unstable", 0), result.card.get("networks_measured", 0)
+    if unstable:
+        say(
+            f"Warning: {unstable} of {networks} networks are left out, as their processes disagree by more than 15%: "
+            "other programs disturb. The same command measures them again; it is best given when the machine is idle."
+        )
     click.echo(f"Measurements: {result.folder}\nPredictor: {result.predictor_folder}")
     click.echo(f"Next: edgenas predict MODEL.tflite --device {shlex.quote(profile.asked_as)}")
 

@@ -36,8 +36,9 @@ def collect(
     A round measures every model by one process. A neighbour on the machine can slow a whole process down
     without widening its spread, so rounds are as far apart in time as the budget allows: all models first,
     then all again. After `protocol.processes` rounds, models whose two fastest processes still differ by more
-    than `protocol.agreement` get further rounds, up to `protocol.max_processes`. Operator times are taken
-    in the first round.
+    than `protocol.agreement` get further rounds, up to `protocol.max_processes`; the same call on a table that has
+    used these up gives them as many again, for the machine may be quieter now. Operator times are taken in the
+    first round.
 
     Args:
         runner: measures.
@@ -51,7 +52,7 @@ def collect(
         least: so many models are measured once whatever the time: fewer would make no predictor.
     """
     once = replace(protocol, processes=1, max_processes=1)
-    for number in range(max(protocol.processes, protocol.max_processes)):
+    for number in range(_rounds(protocol, table)):
         due = [m for m in models if not table.failed(m.name)]
         if number >= protocol.processes:
             due = [m for m in due if _disagrees(table, m, protocol.agreement)]
@@ -73,6 +74,14 @@ def collect(
                 return
         if time.monotonic() >= deadline:
             return
+
+
+def _rounds(protocol: Protocol, table: MeasurementTable) -> int:
+    """How many rounds there may be: where all of an earlier call are used up, some more for what still disagrees."""
+    usual = max(protocol.processes, protocol.max_processes)
+    if table.rounds < usual:
+        return usual
+    return table.rounds + max(usual - protocol.processes, 1)
 
 
 def _disagrees(table: MeasurementTable, model: PlannedModel, agreement: float) -> bool:

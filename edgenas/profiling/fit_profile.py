@@ -10,6 +10,7 @@ import numpy as np
 from edgenas.device_profiles.profile import EDGETPU, DeviceProfile
 from edgenas.errors import EdgenasError
 from edgenas.latency_models.design_matrix import Row
+from edgenas.latency_models.feature_sets import usual_features
 from edgenas.latency_models.fit import Fit, fit
 from edgenas.latency_models.registry import shipped_predictor
 from edgenas.profiling.plan import NETWORK
@@ -46,7 +47,13 @@ def fit_profile(
     dtype = profile.configuration(configuration).dtype
     if profile.kind != EDGETPU:
         return fit(
-            rows, device=profile.name, configuration=configuration, dtype=dtype, seed=seed, facts=facts
+            rows,
+            device=profile.name,
+            configuration=configuration,
+            dtype=dtype,
+            seed=seed,
+            facts=facts,
+            features=usual_features(profile.kind),
         )
     from edgenas.latency_models.adapt import FEWEST_SAMPLES, adapt
     from edgenas.latency_models.table_fit import Group

@@ -51,6 +51,11 @@ class MeasurementTable:
         append_jsonl(self._path, record)
         self._rounds[model.name][number] = measurement
 
+    @property
+    def rounds(self) -> int:
+        """How many rounds have begun."""
+        return 1 + max((number for rounds in self._rounds.values() for number in rounds), default=-1)
+
     def has(self, name: str, number: int) -> bool:
         """Whether a model has been measured in a round, successfully or not."""
         return number in self._rounds[name]

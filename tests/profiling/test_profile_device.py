@@ -167,6 +167,18 @@ def test_disagreeing_models_are_measured_again(simulated: Simulated, tmp_path: P
     assert result.card["networks_unstable"] == 1
 
 
+def test_the_same_call_measures_again_what_still_disagrees(simulated: Simulated, tmp_path: Path) -> None:
+    runner = simulated()
+    profile(runner, tmp_path / "a")
+    victim = next(name for name in runner.calls if name.startswith("network-009"))
+    runner = simulated()
+    runner.unstable = {victim}
+    assert profile(runner, tmp_path / "b").card["networks_unstable"] == 1
+    quiet = simulated()
+    assert profile(quiet, tmp_path / "b").card["networks_unstable"] == 0
+    assert quiet.calls == [victim] * 2
+
+
 def test_failures_are_kept_and_counted(simulated: Simulated, tmp_path: Path) -> None:
     runner = simulated()
     profile(runner, tmp_path / "a")
