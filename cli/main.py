@@ -20,6 +20,7 @@ _COMMANDS = {
     "search": "Find networks that are accurate and meet a latency target.",
     "train": "Train the winner of a search longer, or any architecture.",
     "export": "Write verified float32 and int8 .tflite files with a model card.",
+    "run": "Run a .tflite file on images, on this machine, and write what it sees.",
     "report": "Write one HTML page about a run.",
     "benchmark": "Measure the latency of .tflite files on a device.",
     "predict": "Predict the latency of .tflite files or architectures, with an interval.",
