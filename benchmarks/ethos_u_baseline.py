@@ -60,7 +60,7 @@ def main() -> None:
     print(
         f"Simulated by ethos-u-vela {rows[0]['vela']}, nothing is measured; int8, {HEADS['segmentation']} classes."
     )
-    columns = "network, accelerator, system, memory mode, ms, cycles (M), MACs (M), SRAM KiB, DRAM KiB, flash KiB, on the CPU"
+    columns = "network, accelerator, system, memory, ms, cycles (M), MACs (M), SRAM KiB, DRAM KiB, flash KiB, on CPU"
     print(f"| {columns.replace(', ', ' | ')} |")
     print(f"|{'---|' * len(columns.split(', '))}")
     for row in rows:

@@ -10,15 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgenas.graph.opgraph import Operator, OpGraph
-from edgenas.latency_models.features import (
-    CALL_CLASS,
-    PRIOR_CLASS,
-    call_features,
-    element_type,
-    operator_class,
-    operator_features,
-    prior_features,
-)
+from edgenas.latency_models.feature_sets import FEATURE_SETS, FeatureSet
+from edgenas.latency_models.features import CALL_CLASS, PRIOR_CLASS, element_type, prior_features
 
 __all__ = ["DesignMatrix", "Row"]
 
@@ -57,6 +50,10 @@ class Row:
 class DesignMatrix:
     """Quantities of rows and of their operators, one column per (operator class, quantity).
 
+    Args:
+        rows: the rows.
+        features: what is counted.
+
     Attributes:
         rows: the rows.
         columns: the columns.
@@ -65,7 +62,7 @@ class DesignMatrix:
         operator_quantities: their quantities [operators, columns].
     """
 
-    def __init__(self, rows: Sequence[Row]) -> None:
+    def __init__(self, rows: Sequence[Row], features: FeatureSet = FEATURE_SETS["xnnpack"]) -> None:
         self.rows = tuple(rows)
         times: dict[Operator, dict[int, list[float]]] = defaultdict(lambda: defaultdict(list))
         for number, row in enumerate(rows):
@@ -76,8 +73,8 @@ class DesignMatrix:
             operator: {n: float(np.median(v)) for n, v in seen.items()} for operator, seen in times.items()
         }
         self.operators = tuple(self._times)
-        sparse_rows = [_row_quantities(row) for row in rows]
-        sparse_operators = [{operator_class(o): operator_features(o)} for o in self.operators]
+        sparse_rows = [_row_quantities(row, features) for row in rows]
+        sparse_operators = [{features.price_class(o): features.quantities(o)} for o in self.operators]
         self.columns: tuple[Column, ...] = tuple(
             sorted(
                 {(c, f) for item in (*sparse_rows, *sparse_operators) for c, fs in item.items() for f in fs}
@@ -123,15 +120,15 @@ def _operator_times(row: Row) -> tuple[float | None, ...]:
     return tuple(None if ms is None else ms * scale for ms in row.operator_ms)
 
 
-def _row_quantities(row: Row) -> dict[str, dict[str, float]]:
+def _row_quantities(row: Row, features: FeatureSet) -> dict[str, dict[str, float]]:
     graph = row.graph
-    call = call_features(
+    call = features.call_quantities(
         tuple(graph.tensors[i] for i in graph.inputs), tuple(graph.tensors[i] for i in graph.outputs)
     )
     total: dict[str, dict[str, float]] = {f"{CALL_CLASS}/{row.dtype}": call}
     for operator in graph.operators:
-        sums = total.setdefault(operator_class(operator), {})
-        for name, value in operator_features(operator).items():
+        sums = total.setdefault(features.price_class(operator), {})
+        for name, value in features.quantities(operator).items():
             sums[name] = sums.get(name, 0.0) + value
     return total
 

@@ -11,8 +11,8 @@ from edgenas.latency_models.features import domain_quantities, operator_class
 __all__ = ["Domain"]
 
 _MARGIN = 1.5
-# A kernel or a stride that was never seen runs as other code; there is no "nearly" about it.
-_EXACT = frozenset({"kernel", "stride"})
+# A kernel, a stride or a resize by a factor that was never seen runs as other code; there is no "nearly" about it.
+_EXACT = frozenset({"kernel", "stride", "growth"})
 
 Range = tuple[float, float]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from edgenas.errors import unknown_name
 from edgenas.graph.opgraph import Operator, OpGraph, Tensor
-from edgenas.latency_models import edgetpu_features, features, ruy_features
+from edgenas.latency_models import edgetpu_features, ethos_features, features, ruy_features
 
-__all__ = ["FEATURE_SETS", "Coefficients", "FeatureSet", "feature_set"]
+__all__ = ["FEATURE_SETS", "Coefficients", "FeatureSet", "feature_set", "usual_features"]
 
 Features = dict[str, float]
 Coefficients = Mapping[str, Mapping[str, float]]
@@ -27,7 +27,7 @@ class FeatureSet:
         price_class: operator to the class that its prices are found under.
         quantities: operator to its quantities.
         call_quantities: (inputs, outputs) to what one call costs besides its operators.
-        placement: operators of a graph to where each runs, "cpu" or "edgetpu".
+        placement: operators of a graph to where each runs, "cpu", "edgetpu" or "npu".
         stored_bytes: operator to what its parameters take on the chip.
         cache_bytes: parameters of that many bytes stay on the chip from call to call.
         stands_alone: whether an operator costs the same in every network whose parameters fit into the cache.
@@ -82,9 +82,20 @@ FEATURE_SETS = {
             edgetpu_features.stands_alone,
             edgetpu_features.price_graph,
         ),
+        FeatureSet(
+            "ethos-u",
+            ethos_features.FEATURE_SET,
+            ethos_features.price_class,
+            ethos_features.quantities,
+            ethos_features.call_quantities,
+            ethos_features.placement,
+        ),
     )
 }
-"""XNNPACK kernels (today's TFLite on CPUs), TFLite's built-in kernels (im2col and ruy), the Coral Edge TPU."""
+"""XNNPACK kernels (today's TFLite on CPUs), TFLite's built-in kernels (im2col and ruy), the Coral Edge TPU, Arm Ethos-U
+(as Vela simulates it)."""
+
+_USUAL = {"vela": "ethos-u"}
 
 
 def feature_set(name: str) -> FeatureSet:
@@ -96,3 +107,8 @@ def feature_set(name: str) -> FeatureSet:
     if name not in FEATURE_SETS:
         raise unknown_name("feature set", name, FEATURE_SETS)
     return FEATURE_SETS[name]
+
+
+def usual_features(kind: str) -> FeatureSet:
+    """The set that measurements with operator times are fitted with, by the kind of the device (`profile.KINDS`)."""
+    return FEATURE_SETS[_USUAL.get(kind, "xnnpack")]

@@ -92,7 +92,7 @@ def call_features(inputs: tuple[Tensor, ...], outputs: tuple[Tensor, ...]) -> Fe
 def domain_quantities(operator: Operator) -> Features:
     """Quantities by which an operator counts as like those of the fit."""
     image = operator.outputs[0].shape if operator.outputs else ()
-    return {
+    found = {
         "pixels": float(_pixels(image)),
         "input_channels": float(_channels(operator.inputs[0].shape) if operator.inputs else 0),
         "output_channels": float(_channels(image)),
@@ -100,6 +100,10 @@ def domain_quantities(operator: Operator) -> Features:
         "stride": float(max(operator.stride)),
         "macs": float(operator.macs),
     }
+    if operator.type in _RESIZES and operator.inputs:
+        # Other factors run as other code, or (Ethos-U55 and U65: x4) not on the accelerator at all.
+        found["growth"] = _pixels(image) / max(1, _pixels(operator.inputs[0].shape))
+    return found
 
 
 def _pixels(shape: tuple[int, ...]) -> int:

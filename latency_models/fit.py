@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgenas.errors import EdgenasError, MissingDependencyError
+from edgenas.errors import EdgenasError, MissingDependencyError, UsageError
 from edgenas.latency_models.design_matrix import DesignMatrix, Row
 from edgenas.latency_models.domain import Domain
 from edgenas.latency_models.error_band import ErrorBand
 from edgenas.latency_models.evaluation import accuracy
+from edgenas.latency_models.feature_sets import FeatureSet, usual_features
 from edgenas.latency_models.predictor import LatencyPredictor
 
-__all__ = ["Fit", "Point", "accuracy_of", "fit"]
+__all__ = ["UNSTABLE", "Fit", "Point", "accuracy_of", "fit"]
 
 FloatArray = npt.NDArray[np.float64]
 Coefficients = dict[str, dict[str, float]]
@@ -25,7 +26,8 @@ Coefficients = dict[str, dict[str, float]]
 # Operator rows tell how the time of a network splits up; what counts in the end is the whole, so a distinct
 # operator weighs a third of a network, and operators that are quick beside a network less still.
 _OPERATOR_WEIGHT, _SINGLE_OPERATOR_WEIGHT, _QUICK_SHARE = 0.3, 0.3, 0.03
-_UNSTABLE = 0.15
+UNSTABLE = 0.15
+"""Networks whose two fastest processes differ by more are left out."""
 _ROBUST_ROUNDS, _ROBUST_FLOOR = 2, 0.01
 _FEWEST_NETWORKS = 6
 
@@ -67,6 +69,7 @@ def fit(
     confidence: float = 0.9,
     seed: int = 0,
     facts: Mapping[str, Any] | None = None,
+    features: FeatureSet | None = None,
 ) -> Fit:
     """Fits non-negative coefficients to end-to-end and per-operator rows together.
 
@@ -83,12 +86,15 @@ def fit(
         confidence: confidence of the intervals.
         seed: seed of the split.
         facts: further entries for the card: machine, protocol, versions, date.
+        features: what operators are priced by; without it what is usual for the kind of device that `device` names
+            (`feature_sets.usual_features`), XNNPACK's for one that is not in the catalogue.
 
     Raises:
         EdgenasError: too few rows are usable.
         MissingDependencyError: SciPy is not installed.
     """
-    usable = [row for row in rows if row.disagreement is None or row.disagreement <= _UNSTABLE]
+    features = features or _features_of(device)
+    usable = [row for row in rows if row.disagreement is None or row.disagreement <= UNSTABLE]
     networks = [row for row in usable if row.kind == "network"]
     measured = sum(row.kind == "network" for row in rows)
     if len({row.group for row in networks}) < _FEWEST_NETWORKS:
@@ -98,7 +104,7 @@ def fit(
             "Other programs disturb the measurements, or the time was too short: run the same command again, it "
             "goes on where it stopped (--seconds gives it more time)."
         )
-    matrix = DesignMatrix(usable)
+    matrix = DesignMatrix(usable, features)
     everything = np.arange(len(usable))
     coefficients = _as_mapping(matrix, _solve(matrix, everything))
     for name, values in _solve_priors(matrix).items():
@@ -117,6 +123,7 @@ def fit(
             (o for row in usable for o in row.graph.operators), [row.measured_ms for row in networks]
         ),
         confidence=confidence,
+        features=features,
     )
     points = _points(usable, held_out, repeatability, confidence)
     by_type = {
@@ -140,6 +147,15 @@ def fit(
         **(facts or {}),
     }
     return Fit(predictor, card, tuple(points))
+
+
+def _features_of(device: str) -> FeatureSet:
+    from edgenas.device_profiles.catalogue import load_device
+
+    try:
+        return usual_features(load_device(device).kind)
+    except UsageError:
+        return usual_features("")
 
 
 def _solve(matrix: DesignMatrix, chosen: npt.NDArray[np.intp]) -> FloatArray:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edgenas.errors import UsageError
 from edgenas.graph import Operator, OpGraph, Tensor
-from edgenas.latency_models.feature_sets import FEATURE_SETS, feature_set
+from edgenas.latency_models.feature_sets import FEATURE_SETS, feature_set, usual_features
 from edgenas.latency_models.fit import Fit
 
 KINDS = (
@@ -24,8 +24,12 @@ KINDS = (
 
 
 def test_names() -> None:
-    assert sorted(FEATURE_SETS) == ["edgetpu", "ruy", "xnnpack"]
+    assert sorted(FEATURE_SETS) == ["edgetpu", "ethos-u", "ruy", "xnnpack"]
     assert all(feature_set(name).name == name and feature_set(name).version >= 1 for name in FEATURE_SETS)
+
+
+def test_usual_sets() -> None:
+    assert (usual_features("vela").name, usual_features("litert").name) == ("ethos-u", "xnnpack")
 
 
 def test_unknown_name() -> None:
@@ -85,7 +89,7 @@ def test_any_operator_has_a_finite_price(name: str, fitted: Fit) -> None:
         assert math.isfinite(estimate.latency_ms) and estimate.latency_ms >= 0
         ((index, kind, ms, place),) = estimate.operators
         assert (index, kind) == (0, operator.type) and math.isfinite(ms) and ms >= 0
-        assert place in ("cpu", "edgetpu") and (name == "edgetpu" or place == "cpu")
+        assert place in {"edgetpu": ("cpu", "edgetpu"), "ethos-u": ("npu",)}.get(name, ("cpu",))
 
     check()
 
