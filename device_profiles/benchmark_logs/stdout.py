@@ -115,10 +115,9 @@ def _result(
     problems: Sequence[str],
 ) -> BenchmarkLog:
     figures: dict[str, float | None] = {}
-    if timing.timed is not None:
-        for name, key in _FIGURES.items():
-            value = timing.timed.get(name)
-            figures[key] = None if value is None else milliseconds(value)
+    for name, key in _FIGURES.items():
+        value_us = timing.timed.get(name) if timing.timed is not None else None
+        figures[key] = timing.rounded_ms.get(name) if value_us is None else milliseconds(value_us)
     return BenchmarkLog(
         source=f"{'benchmark_litert_model' if timing.is_litert else 'benchmark_model'} stdout",
         model=facts.model,

@@ -52,6 +52,7 @@ class Timing:
     runs: int | None = None
     warmup_runs: int | None = None
     timed: Statistics | None = None
+    rounded_ms: dict[str, float] = field(default_factory=dict)
     is_litert: bool = False
     confirmed: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
@@ -245,6 +246,7 @@ def _take_timed(
             raise UsageError("The log ends before the timed runs.")
         timing.avg_ms = milliseconds(summary["avg"])
         timing.runs = found.litert_runs.get("avg")
+        timing.rounded_ms = dict(found.litert)
         timing.broken.append("The line 'count=...' of the timed runs is missing: the mean stands only once.")
         for key in ("min", "max"):
             if key in found.litert and (found.litert[key] > timing.avg_ms + 0.01) is (key == "min"):
