@@ -94,9 +94,9 @@ class VelaRunner(Runner):
             raise MissingDependencyError(PACKAGE, "vela", "Simulating an Ethos-U")
         chosen = self.configuration
         price = cpu_price(self.profile.hardware, self.profile.origin)
+        priced = f", operators on the CPU priced: {price}" if price else ""
         return {
-            "machine": f"simulated {chosen.accelerator}, {chosen.system}, {chosen.memory}"
-            + (f", CPU operators priced: {price}" if price else ""),
+            "machine": f"Vela's model of {chosen.accelerator} ({chosen.system}, {chosen.memory}{priced})",
             "runtime": f"{PACKAGE} {version}",
         }
 

@@ -118,9 +118,12 @@ def test_probe_and_identity(monkeypatch: pytest.MonkeyPatch) -> None:
     runner = _runner()
     detection = runner.probe()
     assert detection.available and detection.found[0].startswith("ethos-u-vela 5.")
-    assert runner.identity()["machine"] == "simulated ethos-u55-128, Ethos_U55_High_End_Embedded, Shared_Sram"
+    assert (
+        runner.identity()["machine"]
+        == "Vela's model of ethos-u55-128 (Ethos_U55_High_End_Embedded, Shared_Sram)"
+    )
     assert runner.identity()["runtime"].startswith("ethos-u-vela 5.")
-    assert "CPU operators priced" in _runner(**PRICES).identity()["machine"]
+    assert "operators on the CPU priced: CpuPrice(" in _runner(**PRICES).identity()["machine"]
     wrong = VelaRunner(runner.profile, replace(runner.configuration, memory="Shared"))
     assert not wrong.probe().available and "vela --list-configs Arm/vela.ini" in wrong.probe().explain()
     monkeypatch.setattr(vela_runner, "package_version", lambda package: None)
