@@ -142,12 +142,12 @@ def _show(file: Path, report: CompatibilityReport, profile: DeviceProfile, chose
 def _show_reasons(report: CompatibilityReport) -> None:
     grouped: dict[tuple[str, str], list[int]] = defaultdict(list)
     for operator in report.operators:
-        if not operator.mapped:
-            reason = (
-                operator.reason if operator.rule != "behind" else "More than one subgraph is not supported"
-            )
+        if not operator.mapped and operator.rule != "model":
+            reason = operator.reason
+            if operator.rule == "behind":  # What each stands behind would fill a page.
+                reason = reason.partition(":")[0]
             grouped[operator.type, reason].append(operator.index)
-    if not grouped or all(operator.rule == "model" for operator in report.operators):
+    if not grouped:
         return
     rows = []
     for (kind, reason), indices in grouped.items():

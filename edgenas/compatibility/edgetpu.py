@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from edgenas.compatibility.facts import ModelFacts, parse_facts
@@ -15,7 +16,7 @@ __all__ = ["ACTIVATION_BYTES", "check_edgetpu", "check_graph"]
 ACTIVATION_BYTES = 16 * 192 * 1024
 """Memory for feature maps: 16 tiles of 192 KiB. Larger ones are cut into pieces by the compiler. Source: Coral."""
 
-_SECOND_PIECE = "More than one subgraph is not supported"
+_HOPELESS = frozenset({"compiled", "float", "empty"})  # Where advice about operators would mislead.
 _SHOWN = 4  # Operators that a line of advice names.
 
 
@@ -35,7 +36,8 @@ def check_graph(graph: OpGraph, facts: ModelFacts | None = None) -> Compatibilit
     about = facts.operators if facts else (None,) * len(graph.operators)
     broken = [rules.broken(operator, fact) for operator, fact in zip(graph.operators, about, strict=True)]
     supported = [found is None for found in broken]
-    failure, kind = _failure(graph, facts, rules, supported)
+    failures = _failures(graph, facts, rules, supported)
+    failure = "; and ".join(failures.values())
     piece = (False,) * len(broken) if failure else first_piece(graph, supported)
     verdicts = _verdicts(graph, broken, piece, failure)
     chip = _chip_graph(graph, piece)
@@ -45,39 +47,36 @@ def check_graph(graph: OpGraph, facts: ModelFacts | None = None) -> Compatibilit
         input_bytes=sum(graph.tensors[t].bytes for t in chip.inputs),
         output_bytes=sum(graph.tensors[t].bytes for t in chip.outputs),
         peak_activation_bytes=graph.peak_activation_bytes,
-        advice=_advice(graph, verdicts, rules.whole_model_advice.get(kind, ""), failure),
+        advice=_advice(graph, verdicts, failures),
         chip_graph=chip,
     )
 
 
-def _failure(
+def _failures(
     graph: OpGraph, facts: ModelFacts | None, rules: RuleBook, supported: list[bool]
-) -> tuple[str, str]:
-    """Why the compiler would refuse the model as a whole, and the kind of that reason; empty if it would not."""
+) -> dict[str, str]:
+    """Why the compiler would refuse the model as a whole: kind of the reason to its text, the gravest first."""
     types = [operator.type for operator in graph.operators]
     made = next((kind for kind in types if kind in rules.compiled), None)
-    kind, got = "", ""
     if not types:
-        kind = "empty"
-    elif made is not None:
-        kind, got = "compiled", f"{made}: {rules.compiled[made]}"
-    elif facts and (newer := _newer(types, facts, rules)):
-        kind, got = "version", newer
-    elif facts and facts.subgraphs > 1:
-        kind, got = "subgraphs", str(facts.subgraphs)
-    elif not any(supported) and (floating := _floating(graph)):
-        kind, got = "float", floating
-    elif facts and facts.dynamic:
-        kind, got = "dynamic", repr(facts.dynamic[0])
-    if kind:
-        return rules.whole_model[kind].format(got=got), kind
-    return graph_failure(graph, pools=False), ""
+        return {"empty": rules.whole_model["empty"]}
+    if made is not None:
+        return {"compiled": rules.whole_model["compiled"].format(got=f"{made}: {rules.compiled[made]}")}
+    found = {"float": "" if any(supported) else _floating(graph)}
+    if facts:
+        found["subgraphs"] = str(facts.subgraphs) if facts.subgraphs > 1 else ""
+        found["version"] = _newer(types, facts, rules)
+        found["dynamic"] = repr(facts.dynamic[0]) if facts.dynamic else ""
+    texts = {kind: rules.whole_model[kind].format(got=got) for kind, got in found.items() if got}
+    zeros = graph_failure(graph, pools=False)
+    return texts or ({"zeros": zeros} if zeros else {})
 
 
 def _newer(types: list[str], facts: ModelFacts, rules: RuleBook) -> str:
     for index, (kind, fact) in enumerate(zip(types, facts.operators, strict=True)):
         if fact.version > rules.versions.get(kind, fact.version):
-            return f"version {fact.version} of operator {index} ({kind}; {rules.versions[kind]} at most)"
+            newest = rules.versions[kind] or "none"
+            return f"version {fact.version} of operator {index} ({kind}; the newest that it knows: {newest})"
     return ""
 
 
@@ -111,7 +110,7 @@ def _verdicts(
             verdicts.append(OperatorVerdict(index, operator.type, False, reason, "model"))
         else:
             where = f"behind {before}" if before else "in another piece than the first"
-            reason = f"{_SECOND_PIECE}: it stands {where}, which stays on the CPU"
+            reason = f"{edgetpu_rules().second_piece}: it stands {where}, which stays on the CPU"
             verdicts.append(OperatorVerdict(index, operator.type, False, reason, "behind"))
         if before:
             cause.update(dict.fromkeys(writes, before))
@@ -135,11 +134,12 @@ def _chip_graph(graph: OpGraph, piece: tuple[bool, ...]) -> OpGraph:
 
 
 def _advice(
-    graph: OpGraph, verdicts: tuple[OperatorVerdict, ...], about_model: str, failure: str
+    graph: OpGraph, verdicts: tuple[OperatorVerdict, ...], failures: Mapping[str, str]
 ) -> tuple[str, ...]:
     """What to change: the model as a whole, then each kind of operator at fault, then memory."""
-    found: dict[str, None] = {f"The model: {about_model}.": None} if about_model else {}
-    if not failure or not about_model:
+    texts = edgetpu_rules().whole_model_advice
+    found: dict[str, None] = {f"The model: {texts[kind]}.": None for kind in failures if kind in texts}
+    if not _HOPELESS & failures.keys():
         faults: dict[str, list[OperatorVerdict]] = {}
         for verdict in verdicts:
             if verdict.advice:
@@ -150,7 +150,7 @@ def _advice(
             more = ", ..." if len(at_fault) > _SHOWN else ""
             found[f"{kinds} (operator {where}{more}): {advice}."] = None
     largest = max((t.bytes for o in graph.operators for t in o.outputs), default=0)
-    if largest >= ACTIVATION_BYTES and not failure:
+    if largest > ACTIVATION_BYTES and not failures:
         found[
             f"Feature maps of up to {largest / 2**20:.1f} MiB exceed the chip's {ACTIVATION_BYTES / 2**20:.0f} MiB: "
             "the compiler cuts them into pieces where it can, and fails for large activation tensors where it "

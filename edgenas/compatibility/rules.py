@@ -72,6 +72,7 @@ class RuleBook:
         mapped: operator types that it maps at all.
         compiled: custom operators that hold what a compiler made, with where to find their source.
         versions: newest version of each operator that it reads.
+        second_piece: what the compiler says of operators outside of its first piece.
         whole_model: texts of reasons to refuse a whole model.
         whole_model_advice: what to change about each.
         rules: in their order.
@@ -88,6 +89,7 @@ class RuleBook:
             k: v for k, v in data["whole_model"].items() if isinstance(v, str)
         }
         self.whole_model_advice: Mapping[str, str] = data["whole_model"]["advice"]
+        self.second_piece: str = data["partition"]["status"]
         self.rules = tuple(_rule(entry) for entry in data["rules"])
         self._status: str = table["status"]
         self._instead: Mapping[str, str] = table["instead"]

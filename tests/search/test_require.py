@@ -83,13 +83,13 @@ def test_runs_made_before_there_were_requirements_are_resumed(tmp_path: Path) ->
 def test_rejections_in_a_row_are_no_failures(tmp_path: Path) -> None:
     trained: list[str] = []
     trials = MAX_FAILURES_IN_A_ROW + 5
-    with pytest.raises(EdgenasError, match=f"None of the {trials} trials completed.*as a whole: never"):
+    with pytest.raises(EdgenasError, match=rf"None of the {trials} trials completed.*as a whole: never"):
         run(tmp_path, trained, requirement=lambda _: "never", trials=trials)
     assert len(trained) == 1  # The baseline.
 
 
 def test_unknown_requirements() -> None:
-    with pytest.raises(UsageError, match="Unknown requirement 'edgtpu'.*Did you mean 'edgetpu'"):
+    with pytest.raises(UsageError, match=r"Unknown requirement 'edgtpu'.*Did you mean 'edgetpu'"):
         toy_config(require="edgtpu")
 
 
