@@ -40,7 +40,7 @@ def test_an_edge_tpu_starts_from_the_shipped_predictor_of_its_bus() -> None:
     assert fitted.predictor.device == "ssh-coral-edgetpu-usb2" and fitted.card["machine"] == "a board"
     errors = [fitted.predictor.predict(r.graph).latency_ms / r.measured_ms - 1 for r in rows[16:]]
     assert np.mean(np.abs(errors)) < 0.02
-    with pytest.raises(EdgenasError, match="2 networks, at least 3"):
+    with pytest.raises(EdgenasError, match="2 of 2 networks are usable, at least 3"):
         fit_profile(rows[:2], profile=board, configuration="usb2", seed=0, facts={})
 
 
@@ -58,3 +58,21 @@ def test_cpus_are_fitted_from_nothing() -> None:
         rows, profile=load_device("host"), configuration="int8-1t", seed=0, facts={"source": "measured"}
     )
     assert "adapted_from" not in fitted.card and fitted.predictor.features.name == "xnnpack"
+
+
+def test_a_cpu_without_operator_times_starts_from_a_phone_where_that_does_better() -> None:
+    space, phone = load_space("demo"), shipped_predictor("pixel4", "1large-int8")
+    rng = np.random.default_rng(5)
+    rows = []
+    for number in range(30):
+        drawn = space.architecture(space.sample(rng), input_shape=(64, 96), head_channels=HEADS)
+        graph = graph_of(drawn, "int8")
+        ms = 2.5 * phone.predict(graph).latency_ms * float(np.exp(rng.normal(0, 0.02)))
+        gap = 0.3 if number == 7 else 0.0
+        rows.append(Row(f"network-{number}", drawn.hash, graph, ms * (1 + gap), disagreement=gap))
+    board = load_device("ssh://pi@board")
+    fitted = fit_profile(rows[:20], profile=board, configuration="int8-1t", seed=0, facts={})
+    assert fitted.card["adapted_from"] == "pixel4/1large-int8"
+    assert (fitted.card["networks_measured"], fitted.card["networks_unstable"]) == (20, 1)
+    errors = [fitted.predictor.predict(r.graph).latency_ms / r.measured_ms - 1 for r in rows[20:]]
+    assert np.mean(np.abs(errors)) < 0.03
