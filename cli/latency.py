@@ -11,7 +11,7 @@ from edgenas.cli.options import json_option, predictor_option
 from edgenas.cli.output import print_json, print_table, say
 from edgenas.errors import UsageError
 from edgenas.latency_models.tables.column import MeasuredColumn
-from edgenas.latency_models.tables.read import FORMATS, read_columns
+from edgenas.latency_models.tables.read import FORMATS, LOG_FORMATS, read_columns
 
 __all__ = ["command"]
 
@@ -45,21 +45,49 @@ def command() -> None:
 
 
 @command.command(name="import")
-@click.argument("format_", metavar="FORMAT", type=click.Choice(FORMATS))
+@click.argument("format_", metavar="FORMAT", type=click.Choice((*FORMATS, *LOG_FORMATS)))
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_operators_option
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Table to write, .csv.")
+@click.option("--out", type=click.Path(path_type=Path), help="Table to write, .csv; needed but for logs.")
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path),
+    help="The .tflite files that logs are of; beside them without it.",
+)
+@click.option("--column", help="For logs: name of the device in the table.")
+@click.option("--allow-partial", is_flag=True, help="Put flagged logs into the table too.")
 @json_option
 def import_command(
-    format_: str, files: tuple[Path, ...], operators: Path | None, out: Path, as_json: bool
+    format_: str,
+    files: tuple[Path, ...],
+    operators: Path | None,
+    out: Path | None,
+    models: Path | None,
+    column: str | None,
+    allow_partial: bool,
+    as_json: bool,
 ) -> None:
-    """Read public releases as they are into one table of ours (format "edgenas").
+    """Read public releases as they are, or logs of benchmark tools, into one table of ours (format "edgenas").
+
+    Logs (benchmark-model: stdout, CSV and protos; litert-benchmark; edgetpu-compiler) are shown with everything that
+    was read, and what is wrong with them; --out writes their latencies with the networks of --models.
 
     \b
     Examples:
       edgenas latency import nasbench201 nasbench201_edge.csv --out measurements.csv
       edgenas latency import mobile-ml-benchmark e2e.csv --operators ops.csv --out phones.csv --json
+      edgenas latency import benchmark-model phone/*.txt --models models --column myphone --out myphone.csv
+      edgenas latency import edgetpu-compiler model_edgetpu.log --json
     """
+    if format_ in LOG_FORMATS:
+        if operators is not None:
+            raise UsageError("Logs have no file of operators. Leave out --operators.")
+        _import_logs(format_, files, out, models, column, allow_partial, as_json)
+        return
+    if models is not None or column is not None or allow_partial:
+        raise UsageError(f"--models, --column and --allow-partial are for logs ({', '.join(LOG_FORMATS)}).")
+    if out is None:
+        raise UsageError("Missing option '--out': name the table to write, e.g. --out measurements.csv.")
     from edgenas.latency_models.tables.store import write_table
 
     columns = read_columns(format_, files, operators=operators)
@@ -72,6 +100,45 @@ def import_command(
         ])  # fmt: skip
         return
     click.echo(f"{out}: {len(columns)} columns, {sum(len(c) for c in columns)} measurements")
+
+
+def _import_logs(
+    format_: str,
+    files: tuple[Path, ...],
+    out: Path | None,
+    models: Path | None,
+    column: str | None,
+    allow_partial: bool,
+    as_json: bool,
+) -> None:
+    from edgenas.cli.log_tables import print_logs
+    from edgenas.latency_models.tables.logs import column_of_logs, read_logs
+
+    if out is None and (models is not None or column is not None or allow_partial):
+        raise UsageError(
+            "--models, --column and --allow-partial are for a table. Name it with --out FILE.csv."
+        )
+    if out is not None and format_ == "edgetpu-compiler":
+        raise UsageError("A compiler's log holds no latency: there is no table to write. Leave out --out.")
+    if out is not None and not column:
+        raise UsageError("The table needs the name of the device that the logs are of: --column NAME.")
+    records = read_logs(format_, files)
+    if as_json:
+        print_json([record.to_dict() for record in records])
+    else:
+        print_logs(records)
+    for record in records:
+        if record.error:
+            say(f"{record.file}: {record.error}")
+    if out is not None and column:
+        from edgenas.latency_models.tables.store import write_table
+
+        measured = column_of_logs(records, column, models=models, allow_partial=allow_partial, tell=say)
+        write_table([measured], out)
+        _tell_notes([measured])
+        say(f"{out}: {len(measured)} networks measured on {column}")
+    if any(record.error for record in records):
+        click.get_current_context().exit(1)
 
 
 @command.command(name="evaluate")

@@ -8,11 +8,14 @@ from pathlib import Path
 from edgenas.errors import UsageError, unknown_name
 from edgenas.latency_models.tables.column import MeasuredColumn
 
-__all__ = ["FORMATS", "read_columns"]
+__all__ = ["FORMATS", "LOG_FORMATS", "read_columns"]
 
 FORMATS: tuple[str, ...] = (
     "nasbench201", "fbnet", "mobile-ml-benchmark", "edgetpu-sweeps", "edgetpu-micro", "help", "edgenas",
 )  # fmt: skip
+
+LOG_FORMATS: tuple[str, ...] = ("benchmark-model", "litert-benchmark", "edgetpu-compiler")
+"""Formats of recorded logs; `logs.read_logs` reads them. They are no tables: a log becomes a row with its network."""
 
 
 def read_columns(
