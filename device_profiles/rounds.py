@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 from typing import Protocol as Shape
 
-from edgenas.device_profiles.measurement import quantile, relative_gap
+from edgenas.device_profiles.measurement import instability, quantile, relative_gap
 from edgenas.device_profiles.protocol import Protocol
 from edgenas.device_profiles.worker_process import WorkerFailureError
 
 __all__ = ["Series", "Worker", "measure_in_rounds"]
 
 _LOADING_SECONDS = 60.0
+# Two processes beside a third that computes all the time agree, on twice the latency. Medians bear few such repeats.
+_FEW = 0.25
 
 
 class Worker(Shape):
@@ -44,6 +46,7 @@ class Series:
         load_average: load when each process began.
         temperature_c: temperatures before and after each process, where they can be read.
         governors: clock governors that the processes began with.
+        interrupted: of each process the share of repeats in which others took the CPU; 0 where that is not told.
         facts: runtime, versions, machine and kernels, as the last process told them.
         notes: remarks of the worker and about failed processes.
         error: why the last process failed, empty when none did.
@@ -55,6 +58,7 @@ class Series:
     load_average: list[float] = field(default_factory=list)
     temperature_c: list[float] = field(default_factory=list)
     governors: list[str] = field(default_factory=list)
+    interrupted: list[float] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     error: str = ""
@@ -68,11 +72,19 @@ class Series:
         """Adds what one process measured, and the facts that it told beside it."""
         self.repeats_ms.append(tuple(float(ms) for ms in repeats_ms))
         self.facts = facts
+        self.interrupted.append(float(facts.get("interrupted") or 0.0))
         if facts.get("load_average") is not None:
             self.load_average.append(facts["load_average"])
         self.temperature_c += facts.get("temperature_c", ())
         if facts.get("governor") and facts["governor"] not in self.governors:
             self.governors.append(facts["governor"])
+
+    def instability(self, protocol: Protocol) -> str:
+        """Why the latency is not to be trusted, empty where it is: processes that disagree, or a busy CPU."""
+        medians = [quantile(repeats, 0.5) for repeats in self.repeats_ms]
+        share = self.interrupted[medians.index(min(medians))]
+        busy = f"others took the CPU in {share:.0%} of the fastest process's repeats" if share > _FEW else ""
+        return "; ".join(filter(None, (instability(self.repeats_ms, protocol), busy)))
 
     def note(self, text: str) -> None:
         """Adds a remark once."""

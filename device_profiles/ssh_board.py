@@ -198,8 +198,13 @@ class RemoteBoard:
             if answer["kind"] == "error":
                 self._drop()
                 raise EdgenasError(
-                    f"{self._address.target} cannot measure: {answer['error']}.\nNext: df -h   # on the board: is its "
-                    "disk full or read-only? What was measured before is kept; the same command goes on from there."
+                    f"{self._address.target} cannot measure: {answer['error']}.\n"
+                    "What was measured before is kept; the same command goes on from there."
+                    + (
+                        "\nNext: df -h   # on the board: is its disk full or read-only?"
+                        if answer.get("disk")
+                        else ""
+                    )
                 )
             if answer["kind"] in kinds:
                 return answer

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from edgenas.device_profiles.host_facts import cpu_model, file_sha256, installed_runtime
-from edgenas.device_profiles.measurement import FAILED, OK, Measurement, instability
+from edgenas.device_profiles.measurement import FAILED, OK, Measurement
 from edgenas.device_profiles.profile import Configuration, DeviceProfile
 from edgenas.device_profiles.protocol import Protocol
 from edgenas.device_profiles.rounds import Series, Worker, measure_in_rounds
@@ -139,7 +139,7 @@ def _identified(blank: Measurement, model: Path) -> Measurement:
 
 
 def _filled(blank: Measurement, series: Series, protocol: Protocol) -> Measurement:
-    told = {
+    told: dict[str, Any] = {
         key: str(series.facts[key])
         for key in ("runtime", "runtime_version", "machine")
         if series.facts.get(key)
@@ -163,5 +163,5 @@ def _filled(blank: Measurement, series: Series, protocol: Protocol) -> Measureme
         repeats_ms=tuple(series.repeats_ms),
         operator_ms=series.operator_ms,
         notes=tuple(notes),
-        unstable=instability(series.repeats_ms, protocol),
+        unstable=series.instability(protocol),
     )

@@ -103,7 +103,7 @@ class Board:
                 else:
                     known[command["do"]](command)
             except OSError as error:
-                self._say(kind="error", error=_disk_trouble(error, self._folder))
+                self._say(kind="error", error=_disk_trouble(error, self._folder), disk=True)
 
     def end(self) -> None:
         """Closes the round: ends its worker and lets others measure."""
@@ -235,7 +235,7 @@ class Board:
             for _ in pieces:
                 pass
         if trouble:
-            self._say(kind="error", error=trouble)
+            self._say(kind="error", error=trouble, disk=True)
         else:
             self._say(kind="stored", sha256=command["sha256"])
 

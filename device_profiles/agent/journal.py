@@ -77,7 +77,8 @@ def _line(key: str, entry: dict[str, Any]) -> bytes:
 
 def _fresh(entry: dict[str, Any]) -> bool:
     # A board without a battery-backed clock may tell 1970 after a restart: such an age says nothing.
-    return 0 <= time.time() - entry["time"] <= REUSABLE_SECONDS
+    age: float = time.time() - entry["time"]
+    return 0 <= age <= REUSABLE_SECONDS
 
 
 def clean_up(folder: str, agent: str) -> None:

@@ -24,6 +24,7 @@ MAX_STORED_REPEATS = 400
 """Raw repeats stored per process: beyond that, evenly spaced ones of the series (it stays ordered in time)."""
 
 _SEED = 20240
+_BUSY_SHARE = 0.9
 
 
 def random_input(shape: tuple[int, ...], dtype: str, rng: np.random.RandomState) -> npt.NDArray[Any]:
@@ -52,8 +53,8 @@ def random_input(shape: tuple[int, ...], dtype: str, rng: np.random.RandomState)
 
 def timed_repeats_ms(
     invoke: Callable[[], object], protocol: dict[str, Any], *, drop_first: bool = False
-) -> list[float]:
-    """Latencies of repeated calls, in order.
+) -> tuple[list[float], float]:
+    """Latencies of repeated calls, in order, and the share of them in which others had the CPU for a while.
 
     Args:
         invoke: what is timed; nothing else is inside the clock.
@@ -63,7 +64,7 @@ def timed_repeats_ms(
     """
     if drop_first:
         invoke()
-    clock = time.perf_counter_ns
+    clock, cpu_clock = time.perf_counter_ns, time.process_time_ns
     longest_ns = protocol["max_seconds"] * 1e9
     began, runs = clock(), 0
     while runs < protocol["warmup_runs"] or clock() - began < protocol["warmup_seconds"] * 1e9:
@@ -72,22 +73,25 @@ def timed_repeats_ms(
         invoke()
         runs += 1
     repeats_ns: list[int] = []
+    interrupted = 0
     gc.collect()
     gc.disable()
     try:
         began = clock()
         while True:
+            cpu_ns = cpu_clock()
             before = clock()
             invoke()
             after = clock()
             repeats_ns.append(after - before)
+            interrupted += cpu_clock() - cpu_ns < _BUSY_SHARE * (after - before)
             if after - began >= longest_ns:
                 break
             if len(repeats_ns) >= protocol["min_runs"] and after - began >= protocol["min_seconds"] * 1e9:
                 break
     finally:
         gc.enable()
-    return [round(ns * 1e-6, 6) for ns in repeats_ns]
+    return [round(ns * 1e-6, 6) for ns in repeats_ns], round(interrupted / len(repeats_ns), 3)
 
 
 def thin(repeats: list[float], most: int = MAX_STORED_REPEATS) -> list[float]:
@@ -102,7 +106,7 @@ def _measure(job: dict[str, Any], runtime: Any, facts: dict[str, Any], say: Call
 
     protocol, wanted = job["protocol"], job.get("delegate")
     delegates = [runtime.load_delegate(wanted["library"], wanted["options"])] if wanted else []
-    state = {"governor": governor(), "load_average": load_average()}
+    state: dict[str, Any] = {"governor": governor(), "load_average": load_average()}
     before_c = temperature_c()
     interpreter = runtime.Interpreter(
         model_path=job["model"], num_threads=protocol["threads"], experimental_delegates=delegates or None
@@ -115,7 +119,9 @@ def _measure(job: dict[str, Any], runtime: Any, facts: dict[str, Any], say: Call
         if any(size < 0 for size in detail.get("shape_signature", ())):
             notes.append("input %r has a dynamic shape; measured at %r" % (detail["name"], shape))
         interpreter.set_tensor(detail["index"], random_input(shape, np.dtype(detail["dtype"]).name, rng))
-    repeats_ms = timed_repeats_ms(interpreter.invoke, protocol, drop_first=bool(delegates))
+    repeats_ms, interrupted = timed_repeats_ms(interpreter.invoke, protocol, drop_first=bool(delegates))
+    # One thread that computes has a whole CPU, unless others take it away; threads and accelerators are waited for.
+    state["interrupted"] = interrupted if protocol["threads"] == 1 and not wanted else None
     state["temperature_c"] = before_c + temperature_c()
     state["kernels"] = "" if wanted else _kernels(interpreter)
     say(id=job["id"], kind="latency", repeats_ms=thin(repeats_ms), notes=notes, facts=dict(facts, **state))

@@ -122,7 +122,9 @@ for line in sys.stdin:
     if name == "error":
         say(id=number, kind="error", error="ValueError: no"); continue
     slow = 10.0 + (turn if name == "noisy" else 0.001 * turn)
-    say(id=number, kind="latency", repeats_ms=[slow, slow + 0.2, slow + 0.1], notes=["a note"])
+    facts = {"interrupted": 0.6, "governor": "ondemand", "temperature_c": [50.0, 51.5], "runtime": "tflite-runtime"}
+    say(id=number, kind="latency", repeats_ms=[slow, slow + 0.2, slow + 0.1], notes=["a note"],
+        **({"facts": facts} if name == "busy" else {}))
     if job["operators"]:
         if name == "profile_crash":
             os.kill(os.getpid(), signal.SIGSEGV)

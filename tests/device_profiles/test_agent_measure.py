@@ -15,7 +15,7 @@ def _protocol(**values: Any) -> dict[str, Any]:
 
 def test_warm_up_is_not_timed_and_the_minimum_is_kept() -> None:
     calls: list[int] = []
-    repeats = timed_repeats_ms(
+    repeats, _ = timed_repeats_ms(
         lambda: calls.append(1), _protocol(warmup_runs=4, min_runs=9, **_QUICK), drop_first=True
     )
     assert len(repeats) == 9 and len(calls) == 1 + 4 + 9
@@ -25,13 +25,19 @@ def test_warm_up_is_not_timed_and_the_minimum_is_kept() -> None:
 def test_the_longest_time_wins_over_the_number_of_runs() -> None:
     protocol = _protocol(warmup_runs=100, min_runs=100, max_seconds=0.05, **_QUICK)
     began = time.perf_counter()
-    repeats = timed_repeats_ms(lambda: time.sleep(0.02), protocol)
+    repeats, interrupted = timed_repeats_ms(lambda: time.sleep(0.02), protocol)
     assert 1 <= len(repeats) <= 3 and time.perf_counter() - began < 1.0
-    assert min(repeats) >= 20.0
+    assert min(repeats) >= 20.0 and interrupted == 1.0, "who sleeps has no CPU"
+
+
+def test_who_computes_is_not_counted_as_interrupted() -> None:
+    protocol = _protocol(warmup_runs=1, min_runs=20, **_QUICK)
+    shares = [timed_repeats_ms(lambda: sum(range(20000)), protocol)[1] for _ in range(5)]
+    assert min(shares) < 0.5
 
 
 def test_the_shortest_time_is_filled() -> None:
-    repeats = timed_repeats_ms(
+    repeats, _ = timed_repeats_ms(
         lambda: time.sleep(0.001), _protocol(warmup_runs=1, min_runs=1, warmup_seconds=0, min_seconds=0.05)
     )
     assert sum(repeats) >= 45.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import util
 from pathlib import Path
 from typing import Any
 
@@ -110,3 +111,22 @@ def test_a_worker_that_never_starts_is_an_error(fake_worker: Any) -> None:
 def test_no_models_start_no_process(fake_worker: Any) -> None:
     assert list(_runner(fake_worker).measure([], _PROTOCOL)) == []
     assert not (fake_worker.folder / "starts").exists()
+
+
+def test_facts_of_the_processes_are_kept_and_a_busy_cpu_is_told(fake_worker: Any) -> None:
+    busy, noisy = _runner(fake_worker).measure([fake_worker.model(n) for n in ("busy", "noisy")], _PROTOCOL)
+    assert (busy.governor, busy.temperature_c) == ("ondemand", (50.0, 51.5) * 2)
+    assert (busy.runtime, busy.delegate) == ("tflite-runtime", "XNNPACK")
+    assert busy.unstable == "others took the CPU in 60% of the fastest process's repeats"
+    assert noisy.unstable.startswith("the two fastest of 2 processes differ by 9.0%")
+
+
+def test_the_wanted_runtime_goes_to_the_worker(fake_worker: Any) -> None:
+    profile = load_device("host")
+    wanted = replace(profile, connection=replace(profile.connection, runtime="ai-edge-litert"))
+    runner = LiteRtRunner(wanted, wanted.configuration(), command=fake_worker.command)
+    list(runner.measure([fake_worker.model("a")], _PROTOCOL))
+    assert fake_worker.starts() == ["--runtime ai-edge-litert"] * 2
+    other = replace(profile, connection=replace(profile.connection, runtime="tflite-runtime"))
+    detection = LiteRtRunner(other, other.configuration()).probe()
+    assert detection.available is (util.find_spec("tflite_runtime") is not None)

@@ -1,4 +1,4 @@
-"""A board made of this machine: a real sshd on a free port of loopback, and a Python with tflite-runtime and NumPy 1."""
+"""A board made of this machine: a real sshd on a free port of loopback, a Python with tflite-runtime and NumPy 1."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def unavailable(reason: str) -> None:
 
 def find_python(version: str) -> str | None:
     """A Python of a version such as "3.7" on this machine."""
-    if "%d.%d" % sys.version_info[:2] == version:
+    if f"{sys.version_info.major}.{sys.version_info.minor}" == version:
         return sys.executable
     places = sorted(Path("/root/.pyenv/versions").glob(f"{version}.*/bin/python"))
     return str(places[-1]) if places else shutil.which(f"python{version}")
@@ -100,8 +100,9 @@ class LoopbackBoard:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         (folder / "sshd_config").write_text(
-            f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\nAuthorizedKeysFile {folder}/authorized_keys\n"
-            "StrictModes no\nUsePAM no\nPidFile none\nPermitRootLogin yes\nPasswordAuthentication no\n"
+            f"Port {port}\nListenAddress 127.0.0.1\nHostKey {folder}/host_key\n"
+            f"AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nUsePAM no\n"
+            "PidFile none\nPermitRootLogin yes\nPasswordAuthentication no\n"
             "KbdInteractiveAuthentication no\n",
             encoding="utf-8",
         )
@@ -175,7 +176,7 @@ class LoopbackBoard:
                     place = os.fsencode(str(self.folder / "board"))
                     maps = (entry / "cmdline").read_bytes()
                     handles = (
-                        [os.readlink(h) for h in (entry / "fd").iterdir()] if b"unpack(c)" in maps else []
+                        [str(h.readlink()) for h in (entry / "fd").iterdir()] if b"unpack(c)" in maps else []
                     )
                     if place in maps or any(h.startswith(os.fsdecode(place)) for h in handles):
                         found.append(int(entry.name))

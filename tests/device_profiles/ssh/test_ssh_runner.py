@@ -21,6 +21,9 @@ from edgenas.device_profiles.host_facts import cpu_model, file_sha256
 from edgenas.device_profiles.ssh_edgetpu import EdgeTpuChoice
 from edgenas.device_profiles.ssh_runner import SshRunner
 from edgenas.errors import EdgenasError
+from edgenas.graph import graph_of
+from edgenas.profiling import profile_device
+from edgenas.space import load_space
 
 _QUICK = Protocol(warmup_runs=1, warmup_seconds=0, min_runs=3, min_seconds=0.05, processes=1, max_processes=1)
 _SLOW = replace(_QUICK, min_seconds=0.5, max_seconds=0.5)
@@ -91,11 +94,10 @@ def test_one_connection_serves_all(board: Any, runner: Callable[..., SshRunner],
     assert len(board.sessions()) == 1, log
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_cut_connection_loses_nothing_and_measures_nothing_twice(
-    board: Any, runner: Callable[..., SshRunner], models: list[Path], told: list[str], number: int
+    board: Any, runner: Callable[..., SshRunner], models: list[Path], told: list[str]
 ) -> None:
-    found, cut = _cut_while_measuring(board, runner(), models, after=2, number=number)
+    found, cut = _cut_while_measuring(board, runner(), models, after=2, number=signal.SIGKILL)
     assert cut and all(m.ok for m in found), [m.error for m in found]
     _measured_once(board, len(models))
     journal = {tuple(e["result"]["answers"][0]["repeats_ms"]) for e in board.journal()}
@@ -236,7 +238,8 @@ def test_a_worker_that_fails_on_the_board_costs_only_its_model(
     python = tmp_path / "python"
     real = board.python
     python.write_text(
-        f'#!/bin/sh\nif [ "$2" = worker ]; then exec {sys.executable} -S {fake_worker.folder}/worker.py; fi\nexec {real} "$@"\n',
+        f'#!/bin/sh\nif [ "$2" = worker ]; then exec {sys.executable} -S {fake_worker.folder}/worker.py; fi\n'
+        f'exec {real} "$@"\n',
         encoding="utf-8",
     )
     python.chmod(0o755)
@@ -318,3 +321,35 @@ def _by_client(board: Any) -> list[dict[str, Any]]:
         for line in path.read_text(encoding="utf-8").splitlines():
             entries.append({"client": number, "time": json.loads(line)["time"]})
     return sorted(entries, key=lambda entry: entry["time"])
+
+
+def test_a_profile_that_is_cut_once_measures_fits_and_predicts(board: Any, tmp_path: Path) -> None:
+    """Show 1 of the issue, with few networks."""
+    profile = replace(load_device(board.address()), protocol=replace(_QUICK, processes=2, max_processes=2))
+    device = SshRunner(profile, profile.configuration("float32-1t"), tell=lambda text: None)
+    cut: list[int] = []
+
+    def watch() -> None:
+        board.wait_for(lambda: len(board.journal()) >= 5, "nothing is measured", seconds=120)
+        cut.append(board.cut())
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    space = load_space("demo", ("depth",))
+    try:
+        result = profile_device(
+            profile, space, tmp_path / "profile", input_shape=(32, 32), head_channels={"depth": 1},
+            configuration="float32-1t", budget_seconds=120, networks=10, runner=device,
+        )  # fmt: skip
+    finally:
+        thread.join()
+        device.close()
+    assert cut == [1]
+    records = [json.loads(line) for line in (tmp_path / "profile/measurements.jsonl").open(encoding="utf-8")]
+    assert len({(record["name"], record["round"]) for record in records}) == len(records)
+    _measured_once(board, len(records))
+    journal = {tuple(entry["result"]["answers"][0]["repeats_ms"]) for entry in board.journal()}
+    assert {tuple(record["measurement"]["repeats_ms"][0]) for record in records} == journal
+    assert not result.failed and result.card["runtime"].startswith("tflite-runtime 2.14.0")
+    architecture = space.architecture(space.default(), input_shape=(32, 32), head_channels={"depth": 1})
+    assert result.predictor.predict(graph_of(architecture, "float32")).latency_ms > 0
