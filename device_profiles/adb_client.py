@@ -257,7 +257,7 @@ class AdbClient:
             advice = _ADVICE.get(state, "plug it in again")
             raise AdbError(
                 f"The phone {self.serial} went away while it was measured (adb: {state}): {advice}. What was "
-                "measured before is stored; the same command goes on from there."
+                "stored before is kept; the same command goes on from there."
             )
 
     @property

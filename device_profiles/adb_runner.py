@@ -176,6 +176,9 @@ class AdbRunner(Runner):
         if series is None:
             return blank
         phone, program = self._facts()
+        chosen = self.configuration
+        if chosen.cores and not chosen.cpus:
+            series.note(f"not kept on {chosen.cores}: the configuration {chosen.name!r} names no `cpus`")
         blank = replace(
             blank,
             machine=phone.machine,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -235,3 +236,52 @@ def _behave(phone: FakePhone, how: str) -> None:
     folder = phone.root / "tmp" / "edgenas"
     folder.mkdir(exist_ok=True)
     (folder / "behaviour").write_text(how, encoding="utf-8")
+
+
+def test_benchmark_goes_on_behind_an_unplugged_phone(
+    server: AdbServer,
+    phone: FakePhone,
+    tiny_models: object,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from edgenas.cli.main import main
+
+    files = [str(path) for path in tiny_models.delegated.values()]  # type: ignore[attr-defined]
+    stored = tmp_path / "phone.jsonl"
+    command = [
+        "benchmark",
+        *files,
+        "--device",
+        "adb://",
+        "--processes",
+        "2",
+        "--runs",
+        "5",
+        "--out",
+        str(stored),
+    ]
+    # Every model is measured by two processes in two rounds; the phone leaves in the first process of the second call.
+    with pytest.raises(SystemExit) as stop:
+        main([*command[:2], *command[3:]])
+    assert stop.value.code in (0, None)
+    phone.unplug_at = "--graph"
+    with pytest.raises(SystemExit) as stop:
+        main(command)
+    assert stop.value.code == 1 and "the same command goes on from there" in capfd.readouterr().err
+    phone.unplug_at, phone.state, phone.lines = "", "device", []
+    with pytest.raises(SystemExit) as stop:
+        main([*command, "--json"])
+    captured = capfd.readouterr()
+    assert stop.value.code in (0, None), captured.err
+    assert len(json.loads(captured.out)) == 2
+    # The first model was not measured again.
+    graphs = {word for line in phone.lines for word in line.split() if word.startswith("--graph=")}
+    assert len(graphs) == 1
+
+
+def test_cores_without_cpus_are_told(server: AdbServer, model: Path) -> None:
+    profile = load_device("adb://0A041FDD4003EH/pixel4")
+    runner = AdbRunner(profile, profile.configuration("1large-int8"))
+    [measurement] = runner.measure([model], _QUICK)
+    assert any(note.startswith("not kept on 1 large: ") for note in measurement.notes)

@@ -129,7 +129,7 @@ def _cores() -> int:
 def pack(block: Block) -> bytes:
     """The block as the bytes of an .npz file."""
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **block)
+    np.savez(buffer, **block)  # NumPy 1 would take allow_pickle for an array
     return buffer.getvalue()
 
 
