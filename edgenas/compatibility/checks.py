@@ -186,12 +186,14 @@ def _resize_size(operator: Operator, facts: OperatorFacts | None, numbers: Mappi
     small, large = operator.inputs[0], operator.outputs[0]
     if large.bytes <= numbers["largest_bytes"] or large.elements <= numbers["largest_ratio"] * small.elements:
         return ""
-    times = large.elements / small.elements
+    times = large.elements / max(1, small.elements)
     return f"its result has {large.bytes / 2**20:.1f} MiB and is {times:.0f} times larger than its source"
 
 
 def _output_bytes(operator: Operator, facts: OperatorFacts | None, numbers: Mapping[str, Any]) -> str:
     size, limit = sum(t.bytes for t in operator.outputs), numbers["less_than"]
+    if numbers.get("flat") and sum(n > 1 for n in operator.outputs[0].shape) > 2:
+        return ""
     return "" if size < limit else f"its result has {size / 2**20:.1f} MiB, {limit / 2**20:.1f} or more"
 
 

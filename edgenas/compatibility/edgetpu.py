@@ -66,7 +66,7 @@ def _failures(
     if facts:
         found["subgraphs"] = str(facts.subgraphs) if facts.subgraphs > 1 else ""
         found["version"] = _newer(types, facts, rules)
-        found["dynamic"] = repr(facts.dynamic[0]) if facts.dynamic else ""
+        found["dynamic"] = _dynamic(types, facts, rules)
     texts = {kind: rules.whole_model[kind].format(got=got) for kind, got in found.items() if got}
     zeros = graph_failure(graph, pools=False)
     return texts or ({"zeros": zeros} if zeros else {})
@@ -77,6 +77,17 @@ def _newer(types: list[str], facts: ModelFacts, rules: RuleBook) -> str:
         if fact.version > rules.versions.get(kind, fact.version):
             newest = rules.versions[kind] or "none"
             return f"version {fact.version} of operator {index} ({kind}; the newest that it knows: {newest})"
+    return ""
+
+
+def _dynamic(types: list[str], facts: ModelFacts, rules: RuleBook) -> str:
+    """Name of the first tensor whose size is only known while the model runs, "" if there is none."""
+    if facts.dynamic:
+        return repr(facts.dynamic[0])
+    for kind, fact in zip(types, facts.operators, strict=True):
+        sizes = [fact.inputs[i] for i in rules.sizes.get(kind, ()) if i < len(fact.inputs)]
+        if fact.outputs and (kind in rules.open or any(t is not None and not t.constant for t in sizes)):
+            return repr(fact.outputs[0].name)
     return ""
 
 

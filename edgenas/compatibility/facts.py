@@ -89,7 +89,8 @@ class ModelFacts:
     Attributes:
         operators: of its main graph, at the places that they have in the `OpGraph`.
         subgraphs: number of graphs in the file.
-        dynamic: names of the main graph's tensors whose size is left open.
+        dynamic: names of the main graph's tensors whose size the file leaves open; results of custom operators do not
+            count, whose kernels decide on it.
     """
 
     operators: tuple[OperatorFacts, ...]
@@ -132,11 +133,14 @@ class _Reader:
         self._graph = self._model.Subgraphs(0)
         self._names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
         self._tensors: dict[int, TensorFacts] = {}
+        self._custom_results: set[int] = set()
 
     def facts(self) -> ModelFacts:
         operators = tuple(self._operators())
         # Tensors that nothing reads or writes do not matter.
-        dynamic = tuple(t.name for _, t in sorted(self._tensors.items()) if t.dynamic)
+        dynamic = tuple(
+            t.name for i, t in sorted(self._tensors.items()) if t.dynamic and i not in self._custom_results
+        )
         return ModelFacts(operators, self._model.SubgraphsLength(), dynamic)
 
     def _operators(self) -> Iterator[OperatorFacts]:
@@ -146,6 +150,8 @@ class _Reader:
             name = self._names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "")
             inputs = tuple(self._tensor(t) if t >= 0 else None for t in _list(operator.InputsAsNumpy()))
             outputs = tuple(self._tensor(t) for t in _list(operator.OutputsAsNumpy()))
+            if name == "CUSTOM":
+                self._custom_results.update(_list(operator.OutputsAsNumpy()))
             yield OperatorFacts(code.Version(), inputs, outputs, self._options(name, operator))
 
     def _options(self, name: str, operator: Any) -> dict[str, int]:

@@ -74,6 +74,8 @@ class RuleBook:
         versions: newest version of each operator that it reads.
         second_piece: what the compiler says of operators outside of its first piece.
         whole_model: texts of reasons to refuse a whole model.
+        sizes: operator types to the inputs that set the size of what they write.
+        open: operator types whose result's size depends on what they read.
         whole_model_advice: what to change about each.
         rules: in their order.
     """
@@ -88,6 +90,8 @@ class RuleBook:
         self.whole_model: Mapping[str, str] = {
             k: v for k, v in data["whole_model"].items() if isinstance(v, str)
         }
+        self.sizes: Mapping[str, list[int]] = data["whole_model"]["sizes"]
+        self.open = frozenset(data["whole_model"]["open"])
         self.whole_model_advice: Mapping[str, str] = data["whole_model"]["advice"]
         self.second_piece: str = data["partition"]["status"]
         self.rules = tuple(_rule(entry) for entry in data["rules"])

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tiny_models import ModelWriter
 
 from edgenas.compatibility import CompatibilityReport, check_edgetpu
@@ -330,6 +332,39 @@ def test_dynamic_batch(tmp_path: Path) -> None:
     assert "'tensor0' has a dynamic size" in failure and "only supports static-sized tensors" in failure
 
 
+def test_computed_sizes(tmp_path: Path) -> None:
+    writer = ModelWriter()
+    x, flat = writer.tensor((1, 8, 8, 4)), writer.tensor((1, 256))
+    shape, size = writer.tensor((4,), "int32"), writer.tensor((2,), "int32")
+    first = writer.convolution(x)
+    writer.operator("SHAPE", (first,), (shape,))
+    writer.operator(
+        "STRIDED_SLICE", (shape, *(writer.tensor((1,), "int32", values=v) for v in (0, 2, 1))), (size,)
+    )
+    writer.operator("RESHAPE", (first, size), (flat,))
+    failure = whole(tmp_path, writer, (x,), (flat,))
+    assert f"tensor 'tensor{flat}' has a dynamic size" in failure
+
+
+def test_detections_of_an_open_number_are_no_obstacle(tmp_path: Path) -> None:
+    writer = ModelWriter()
+    x = writer.tensor((1, 8, 8, 8))
+    boxes, found = writer.convolution(x), writer.tensor((1, 10, 4), "float32", signature=(1, -1, 4))
+    writer.operator("TFLite_Detection_PostProcess", (boxes,), (found,))
+    report = check_edgetpu(writer.write(tmp_path, (x,), (found,)))
+    assert report.failure == "" and [o.mapped for o in report.operators] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("shape", "mapped"), [((1, 19_206, 90), True), ((1, 49_104, 90), False), ((1, 320, 320, 32), True)]
+)
+def test_scores_by_their_size(tmp_path: Path, shape: tuple[int, ...], mapped: bool) -> None:
+    writer = ModelWriter()
+    x, y = writer.tensor(shape), writer.tensor(shape)
+    writer.operator("LOGISTIC", (x,), (y,), version=2)
+    assert check_edgetpu(writer.write(tmp_path, (x,), (y,))).operators[0].mapped is mapped
+
+
 @pytest.mark.parametrize(
     ("kind", "version"), [("CONV_2D", 6), ("TRANSPOSE_CONV", 4), ("QUANTIZE", 3), ("EXP", 2), ("GELU", 1)]
 )
@@ -396,3 +431,17 @@ def test_damaged_files(tmp_path: Path) -> None:
         except UsageError:
             refused += 1
     assert refused > len(range(8, len(data), 16)) // 2
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(name=st.sampled_from(sorted(MAPPED)), place=st.floats(0, 1), value=st.integers(0, 255))
+def test_damaged_bytes_never_crash(tmp_path: Path, name: str, place: float, value: int) -> None:
+    between(tmp_path, MAPPED[name])
+    path = tmp_path / "model.tflite"
+    data = bytearray(path.read_bytes())
+    data[8 + int(place * (len(data) - 9))] = value
+    path.write_bytes(data)
+    try:
+        assert check_edgetpu(path).to_dict()["operators"] is not None
+    except UsageError as error:
+        assert str(path) in str(error)
