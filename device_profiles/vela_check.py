@@ -77,7 +77,6 @@ def check_vela(
         "changes": advice(result.operators),
         "source": SIMULATED,
         "cpu_ms": None if price is None else sum(price.ms(o.operator) for o in left),
-        "notes": list(result.notes),
         **result.figures(),
     }
 

@@ -232,9 +232,15 @@ def _read(graph: OpGraph, configuration: Configuration, folder: Path, log: str, 
         raise EdgenasError(f"Vela wrote no usable file ({error}). Its last words: {_tail(log)}") from error
     operators = operators_of(graph, steps, read_reasons(log))
     listed = sum(step.cycles.total for step in steps)
-    notes = []
-    if listed != cycles.total:
-        notes.append(f"Vela's steps sum up to {listed} cycles, its summary says {cycles.total}")
+    subgraphs = sum(operator.type == CUSTOM_OPERATOR for operator in compiled.operators)
+    on_cpu = (sum(step.on_cpu for step in steps), len(compiled.operators) - subgraphs)
+    if listed != cycles.total or on_cpu[0] != on_cpu[1]:
+        raise EdgenasError(
+            f"Vela's reports do not agree: its steps sum up to {listed} cycles and leave {on_cpu[0]} operators to the "
+            f"CPU, its summary says {cycles.total} cycles, and its file holds {on_cpu[1]} operators outside of the NPU."
+        )
+    if any(step.on_cpu and step.source is None for step in steps):
+        raise EdgenasError("Vela leaves operators to the CPU, but its debug database does not tell which.")
     return VelaResult(
         accelerator=configuration.accelerator,
         system=configuration.system,
@@ -251,10 +257,9 @@ def _read(graph: OpGraph, configuration: Configuration, folder: Path, log: str, 
         parameter_bytes=int(number("total_original_weights")),
         encoded_bytes=int(number("total_npu_encoded_weights")),
         parameters_in=str(summary.get("weights_storage_area", "")),
-        npu_subgraphs=sum(operator.type == CUSTOM_OPERATOR for operator in compiled.operators),
+        npu_subgraphs=subgraphs,
         operators=operators,
         unattributed_cycles=listed - sum(o.cycles.total for o in operators),
-        notes=tuple(notes),
     )
 
 

@@ -55,7 +55,10 @@ def read_summary(path: Path) -> dict[str, float | str]:
     Raises:
         EdgenasError: it is missing, or lacks a column or a number.
     """
-    rows = list(csv.DictReader(io.StringIO(_text(path))))
+    try:
+        rows = list(csv.DictReader(io.StringIO(_text(path))))
+    except csv.Error as error:
+        raise _unreadable(path, str(error)) from error
     if len(rows) != 1:
         raise _unreadable(path, f"expected one row, got {len(rows)}")
     return {
@@ -87,7 +90,7 @@ def read_steps(layers: Path, database: Path) -> list[Step]:
     for row, source in zip(rows, sources, strict=True):
         total, npu, sram, dram, on_chip, off_chip = (int(_number(row, key, layers)) for key in _LAYER_NUMBERS)
         cycles = VelaCycles(npu=npu, sram=sram, dram=dram, flash=on_chip + off_chip, total=total)
-        steps.append(Step(row.get("Name", ""), row["Target"] == "CPU", cycles, source))
+        steps.append(Step(row.get("Name", ""), row.get("Target") == "CPU", cycles, source))
     return steps
 
 
@@ -116,7 +119,7 @@ def operators_of(
     by_source: dict[int, list[Step]] = defaultdict(list)
     for step in steps:
         if step.source is not None:
-            if step.source >= len(graph.operators):
+            if not 0 <= step.source < len(graph.operators):
                 raise EdgenasError(
                     f"Vela reports a step of operator {step.source}, but the file has {len(graph.operators)} operators."
                 )
@@ -145,12 +148,12 @@ def _sources(database: Path) -> list[int | None]:
     tables = {match["name"]: match["rows"] for match in _TABLE.finditer(_text(database))}
     if not {"source", "perf"} <= set(tables):
         return []
-    source, perf = (list(csv.DictReader(io.StringIO(tables[name]))) for name in ("source", "perf"))
     try:
+        source, perf = (list(csv.DictReader(io.StringIO(tables[name]))) for name in ("source", "perf"))
         # `ext_key` is the operator's place in the .tflite file: tests hold its type against the file's.
         place = {row["id"]: int(row["ext_key"]) for row in source}
         return [place.get(row["source_id"]) for row in perf]
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, csv.Error):
         return []
 
 

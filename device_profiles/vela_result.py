@@ -89,7 +89,6 @@ class VelaResult:
         operators: every operator of the file, in order.
         unattributed_cycles: total cycles of steps that the compiler names no operator for.
         compiled: the compiled file, None where it was not kept.
-        notes: remarks that a reader of the numbers should know.
     """
 
     accelerator: str
@@ -109,7 +108,6 @@ class VelaResult:
     operators: tuple[VelaOperator, ...]
     unattributed_cycles: int = 0
     compiled: Path | None = None
-    notes: tuple[str, ...] = ()
 
     @property
     def npu_ms(self) -> float:

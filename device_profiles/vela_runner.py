@@ -150,7 +150,7 @@ class VelaRunner(Runner):
         if not result.cycles.total:
             nothing = f"Vela counts no cycle for {model}: nothing of it runs on the NPU"
             return Measurement(**facts, status=FAILED, error=nothing)
-        notes = [*result.notes]
+        notes: list[str] = []
         cpu_ms = 0.0
         if price is not None and left:
             cpu_ms = sum(price.ms(o.operator) for o in left)
@@ -174,7 +174,7 @@ class VelaRunner(Runner):
 
 def _events(result: VelaResult, price: CpuPrice | None) -> tuple[tuple[str, float], ...] | None:
     """One event per operator, tagged so that `align_operators` gives each its own; None where steps are missing."""
-    if result.unattributed_cycles or result.notes:
+    if result.unattributed_cycles:
         return None
     times = []
     for operator in result.operators:
