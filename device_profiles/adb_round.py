@@ -25,6 +25,7 @@ _LINKER = "CANNOT LINK EXECUTABLE"
 _SIGNAL_BASE = 128
 _LOOK_AGAIN_SECONDS = 10.0
 _DELEGATE_NODE = "Delegate"
+_COARSE_US = 50.0  # Below, half a microsecond is more than 1%.
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,10 @@ def benchmark_words(
 def process_latency_ms(log: BenchmarkLog) -> tuple[float, str]:
     """The one number that a process gives: its median where it prints one, else its mean; and a remark on that."""
     if log.median_ms is not None:
+        median_us = log.median_ms * 1000
+        if 0 < median_us < _COARSE_US:
+            note = f"benchmark_model counts whole microseconds: {median_us:g} us may be off by {50 / median_us:.0f}%"
+            return log.median_ms, note
         return log.median_ms, ""
     if log.avg_ms is None:
         raise UsageError("benchmark_model printed no latency")

@@ -14,9 +14,9 @@ from edgenas.device_profiles import Protocol, load_device
 from edgenas.device_profiles.adb_benchmark_model import find_benchmark_model, program_abi
 from edgenas.device_profiles.adb_client import AdbClient, AdbError, AttachedDevice, parse_devices
 from edgenas.device_profiles.adb_phone import parse_state
-from edgenas.device_profiles.adb_round import benchmark_words, operator_events
+from edgenas.device_profiles.adb_round import benchmark_words, operator_events, process_latency_ms
 from edgenas.device_profiles.adb_runner import AdbRunner
-from edgenas.device_profiles.benchmark_logs import OperatorTime
+from edgenas.device_profiles.benchmark_logs import BenchmarkLog, OperatorTime
 from edgenas.device_profiles.host_facts import file_sha256
 
 # Writes down its arguments and answers as a phone would. What the benchmark prints was recorded with TFLite 2.7.
@@ -215,6 +215,14 @@ def test_programs_for_other_processors(tmp_path: Path, monkeypatch: pytest.Monke
         find_benchmark_model("", phone)
     _elf(tmp_path / "android_aarch64_benchmark_model", 183)
     assert find_benchmark_model("", phone).path.name == "android_aarch64_benchmark_model"
+
+
+def test_one_number_per_process() -> None:
+    log = BenchmarkLog("benchmark_model stdout", avg_ms=1.5, median_ms=1.25)
+    assert process_latency_ms(log) == (1.25, "")
+    assert process_latency_ms(replace(log, median_ms=None))[0] == 1.5
+    value_ms, note = process_latency_ms(replace(log, median_ms=0.010))
+    assert value_ms == 0.010 and note.endswith("10 us may be off by 5%")
 
 
 def test_operator_events() -> None:
