@@ -76,6 +76,16 @@ def simulated(device: str, planned: list[tuple[PlannedModel, Path]]) -> Fit:
         "machine": identity["machine"],
         "runtime": identity["runtime"],
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "sources": [
+            {
+                "kind": "vela",
+                "column": chosen.accelerator,
+                "rows": len(rows),
+                "source": f"simulated by Arm's Vela ({identity['runtime']})",
+                "licence": "Apache-2.0",
+                "commit": "",
+            }
+        ],
         "networks": "; ".join(f"{count} of {name} at {h}x{w}" for name, (h, w), count in PLANS),
     }
     return fit(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,20 @@ def test_operators_on_the_cpu_are_priced(vela_models: Any) -> None:
     # Without a fallback, prices change nothing.
     (priced,), (plain,) = (_runner(**h).measure([vela_models.npu]) for h in (PRICES, {}))
     assert (priced.latency_ms, priced.notes) == (plain.latency_ms, ())
+
+
+def test_prices_from_a_device_file(vela_models: Any, tmp_path: Path) -> None:
+    shipped = (
+        resources.files("edgenas.device_profiles").joinpath("ethos-u55.toml").read_text(encoding="utf-8")
+    )
+    assert all(f"#   {key} = ..." in shipped for key in PRICES)  # The file says how.
+    prices = "".join(f"{key} = {value}\n" for key, value in PRICES.items())
+    own = tmp_path / "own.toml"
+    text = shipped.replace("[hardware]\nclock", f"[hardware]\n{prices}clock")
+    own.write_text(text.replace("[source]\nclock", '[source]\nall = "made up"\nclock'), encoding="utf-8")
+    profile = load_device(None, own)
+    (measurement,) = runner_for(profile).measure([vela_models.resize4])
+    assert measurement.ok and measurement.details["cpu_ms"] > 0
 
 
 def test_float_networks_are_refused_whatever_the_price(vela_models: Any) -> None:
