@@ -34,6 +34,8 @@ def parse_benchmark_csv(text: str) -> BenchmarkLog:
         broken.append("A graph is profiled twice: two profiles are in the file.")
     for table in found:
         times, problems = judge_table(table)
+        if not table.headed:
+            problems.append("The heading is missing that says whether it is about the timed runs.")
         broken.extend(f"{table.graph}: {problem}" for problem in problems)
         operators.extend([] if problems else times)
     primary = [table for table in found if table.graph == "primary" and table.timings and table.timings.count]

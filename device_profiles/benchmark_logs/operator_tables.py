@@ -38,6 +38,7 @@ class OperatorTable:
     Attributes:
         graph: "primary", "subgraph N" or "delegate".
         initialization: about the preparation of the interpreter instead of the timed runs.
+        headed: under a heading that says which of both it is; benchmark_litert_model prints none.
         rows: cells of each operator in the order of execution, by the names of the columns.
         summary: cells of each type of operator.
         fixed: the numbers have three decimals (stdout), instead of six digits (CSV).
@@ -46,12 +47,14 @@ class OperatorTable:
 
     graph: str = "primary"
     initialization: bool = False
+    headed: bool = False
     rows: list[dict[str, str]] = field(default_factory=list)
     summary: list[dict[str, str]] = field(default_factory=list)
     nodes: int | None = None
     observed: int | None = None
     timings: Statistics | None = None
     has_summary: bool = False
+    has_top: bool = False
     fixed: bool = True
     broken: list[str] = field(default_factory=list)
 
@@ -74,12 +77,12 @@ def judge_table(table: OperatorTable) -> tuple[list[OperatorTime], list[str]]:
     else:
         problems.extend(contradictions(table.timings))
         total_ms = milliseconds(table.timings.values["avg"])
-    if not table.rows or not table.has_summary:
+    if not table.rows or not table.has_summary or not table.has_top:
         problems.append("The table or its summary is missing.")
     for what, stated in (("executed", table.nodes), ("observed", table.observed)):
         if stated != len(table.rows):
             problems.append(f"The table holds {len(table.rows)} operators; {stated} are said to be {what}.")
-    cumulated = 0.0
+    cumulated = last_cdf = 0.0
     for row in table.rows:
         cells = _numbers(row, problems)
         if cells is None:
@@ -92,7 +95,9 @@ def judge_table(table: OperatorTable) -> tuple[list[OperatorTime], list[str]]:
         if "%" in cells and "cdf%" in cells:
             cumulated += cells["%"]
             rounding = 0.0006 if table.fixed else 0.00006
-            if not alike(cumulated, cells["cdf%"], least=rounding * (len(times) + 1)):
+            falls = cells["cdf%"] < last_cdf
+            last_cdf = cells["cdf%"]
+            if falls or not alike(cumulated, cells["cdf%"], least=rounding * (len(times) + 1)):
                 problems.append(f"The percentages up to {row['name']!r} do not add up.")
                 cumulated = cells["cdf%"]
             if total_ms and cells["times called"] == 1:
@@ -157,7 +162,7 @@ class _Reader:
     def __init__(self) -> None:
         self.tables: list[OperatorTable] = []
         self._table: OperatorTable | None = None
-        self._initialization = False
+        self._initialization = self._headed = False
         self._graph = "primary"
         self._title = ""
         self._header: re.Pattern[str] | None = None
@@ -174,7 +179,7 @@ class _Reader:
         cut = line.endswith("\0")
         if text in (INITIALIZATION, RUNS):
             self.finish()
-            self._initialization, self._graph = text == INITIALIZATION, "primary"
+            self._initialization, self._headed, self._graph = text == INITIALIZATION, True, "primary"
             return True
         subgraph = _SUBGRAPH.fullmatch(text)
         if subgraph or _PRIMARY.fullmatch(text) or _DELEGATE.fullmatch(text):
@@ -192,12 +197,13 @@ class _Reader:
     def _begin(self, title: str) -> None:
         if title == "Run Order" or self._table is None:
             self.finish()
-            self._table = OperatorTable(self._graph, self._initialization)
+            self._table = OperatorTable(self._graph, self._initialization, self._headed)
             if title != "Run Order":
                 self._table.broken.append("The head of the table is missing.")
         if title == "Summary by node type" and self._table.has_summary:
             self._table.broken.append("The summary is there twice.")
         self._table.has_summary |= title == "Summary by node type"
+        self._table.has_top |= title == "Top by Computation Time"
         self._title, self._header = title, None
 
     def _in_table(self, text: str, cut: bool) -> bool:

@@ -85,6 +85,8 @@ def _read_run(lines: Sequence[str]) -> BenchmarkLog:
         if table.initialization:
             continue
         times, found = judge_table(table)
+        if not table.headed and not timing.is_litert:
+            found.append("the heading is missing that says whether it is about the timed runs")
         if found:
             shown = "; ".join(found[:3])
             broken.append(f"The table of operators ({table.graph}) is left out: {shown}")

@@ -43,7 +43,8 @@ _RANKS = {key: rank for rank, key in enumerate(dict.fromkeys(_LABELS.values()))}
 _TABLE_RANK = len(_RANKS)
 
 _VERSION = re.compile(r"Edge TPU Compiler version (\d+(?:\.\d+)+)")
-_HEADER = re.compile(r"\s*Operator\s+(Count)\s+(Status)\s*")
+_HEADER = re.compile(r"\s*(Operator)\s+(Count)\s+(Status)\s*")
+_TYPE_WIDTH = 30  # The compiler fills the type up to this width.
 _ROW = re.compile(r"\s*([A-Z][A-Z0-9_]*)\s+(\d+)\s+(\S.*?)\s*")
 _SIZE = re.compile(r"(\d{1,4}\.\d\d)(B|KiB|MiB|GiB)")
 _SCALES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -95,7 +96,7 @@ class Block:
     has_table: bool = False
     is_operation_log: bool = False
     rank: int = -1
-    columns: tuple[int, int] = (0, 0)
+    columns: tuple[int, ...] = ()
 
     @property
     def begun(self) -> bool:
@@ -227,7 +228,11 @@ class _Reader:
             if block.has_table:
                 block.broken.append("The head of the table is there twice.")
             self._in_order(_TABLE_RANK, "Operator")
-            block.has_table, block.columns = True, (header.start(1), header.start(2))
+            block.has_table, block.columns = True, tuple(header.start(group) for group in (1, 2, 3))
+            if block.columns[1] - block.columns[0] < _TYPE_WIDTH:
+                block.notes.append(
+                    "The table is not in columns: an operator whose name is torn would not be noticed."
+                )
             return
         row = _ROW.fullmatch(line.expandtabs())
         if not row or not block.has_table:
@@ -236,8 +241,9 @@ class _Reader:
             elif row and row[3] in STATUSES:
                 block.broken.append("Rows of a table stand before its head.")
             return
-        if (row.start(2), row.start(3)) != block.columns:
-            block.doubts.append(f"The row of {row[1]} is not in line with the head of the table.")
+        in_columns = block.columns[1] - block.columns[0] >= _TYPE_WIDTH
+        if in_columns and tuple(row.start(group) for group in (1, 2, 3)) != block.columns:
+            block.broken.append(f"The row of {row[1]} is torn: it is not in line with the head of the table.")
         if any((row[1], row[3]) == (kind, status) for kind, _, status in block.rows):
             block.broken.append(f"The row of {row[1]} with the status {row[3]!r} is there twice.")
             return

@@ -377,12 +377,21 @@ def test_cut_anywhere(kind: str) -> None:
 @pytest.mark.parametrize("kind", WHOLE)
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
-def test_lines_dropped_doubled_swapped_and_mixed(kind: str, data: st.DataObject) -> None:
+def test_lines_dropped_doubled_swapped_torn_and_mixed(kind: str, data: st.DataObject) -> None:
     lines = WHOLE[kind].splitlines()
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(lines) - 1))
         other = data.draw(st.integers(0, len(lines) - 1))
-        match data.draw(st.sampled_from(["drop", "double", "swap", "noise"])):
+        cut = data.draw(st.integers(0, len(lines[place])))
+        match data.draw(st.sampled_from(["drop", "double", "swap", "noise", "tear", "head", "tail", "join"])):
+            case "tear":
+                lines[place : place + 1] = [lines[place][:cut], lines[place][cut:]]
+            case "head":
+                lines[place] = lines[place][:cut]
+            case "tail":
+                lines[place] = lines[place][cut:]
+            case "join":
+                lines[place : place + 2] = ["".join(lines[place : place + 2])]
             case "drop" if len(lines) > 1:
                 del lines[place]
             case "double":

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgenas.device_profiles.benchmark_logs import BenchmarkLog, parse_benchmark_csv
+from edgenas.device_profiles.benchmark_logs import BenchmarkLog, parse_benchmark_csv, parse_benchmark_stdout
 from edgenas.device_profiles.benchmark_logs.proto import parse_benchmark_proto
 from edgenas.device_profiles.benchmark_logs.proto_messages import message_class
 from edgenas.device_profiles.benchmark_logs.read import read_benchmark_logs
@@ -125,6 +125,38 @@ def test_csv_of_both_versions(start: bool, replace_commas: bool) -> None:
     assert log.operators_total_ms == pytest.approx(sum(means_ms()), rel=1e-5)
     if start or not replace_commas:
         assert [one.name for one in log.operators] == [name for _, name in NAMES]
+
+
+def test_graphs_of_one_model_are_told_apart() -> None:
+    """The headings are those of profile_summary_formatter.cc for a model with a subgraph and a delegate."""
+    heading = "Operator-wise Profiling Info for Regular Benchmark Runs:\n"
+    parts = [profile_csv(runs(seed)).removeprefix(heading) for seed in range(3)]
+    named = "Subgraph (index: 1, name: while_body)"
+    text = (
+        f"{heading}Primary graph (name: main) profile:\n{parts[0]}{named} profile:\n"
+        + parts[1].replace("Timings (micro", f"{named} Timings (micro")
+        + f"Delegate internal: \n{parts[2]}"
+    )
+    log = parse_benchmark_csv(text)
+    assert not log.partial, log.problems
+    graphs = [one.graph for one in log.operators]
+    assert graphs == ["primary"] * 6 + ["subgraph 1"] * 6 + ["delegate"] * 6
+    assert [one.avg_ms for one in log.operators[6:12]] == pytest.approx(means_ms(1), rel=1e-5)
+    assert log.operators_total_ms == pytest.approx(sum(means_ms()), rel=1e-5)
+
+
+def test_csv_within_stdout() -> None:
+    """`--op_profiling_output_mode=csv` without a file prints the CSV."""
+    run = (RECORDED / "tflite_2.7_android.txt").read_text()
+    log = parse_benchmark_stdout(
+        run.replace("#threads", "Enable op profiling: [1]\n#threads", 1) + profile_csv(runs())
+    )
+    assert not log.partial and log.avg_ms == 1.03966
+    assert [one.avg_ms for one in log.operators] == pytest.approx(means_ms(), rel=1e-5)
+    without = parse_benchmark_stdout(run.replace("#threads", "Enable op profiling: [1]\n#threads", 1))
+    assert without.partial and any("table is missing" in problem for problem in without.problems)
+    elsewhere = "Enable op profiling: [1]\nOp profiling output file.: [/data/local/tmp/ops.csv]\n#threads"
+    assert not parse_benchmark_stdout(run.replace("#threads", elsewhere, 1)).partial
 
 
 def test_a_recorded_csv_without_its_end_is_flagged() -> None:
