@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ctypes.util
 import os
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from edgenas.device_profiles.host_facts import installed_runtime
+from edgenas.compatibility.compiler import COMPILER, find_compiler, run_compiler
+from edgenas.device_profiles.host_facts import file_sha256, installed_runtime
 from edgenas.device_profiles.measurement import Measurement
 from edgenas.device_profiles.profile import Configuration, DeviceProfile
 from edgenas.device_profiles.protocol import Protocol
@@ -19,7 +19,7 @@ from edgenas.device_profiles.worker_process import WORKER_COMMAND
 from edgenas.device_profiles.worker_runner import WorkerRunner
 from edgenas.errors import EdgenasError
 
-__all__ = ["CUSTOM_OPERATOR", "EdgeTpuRunner"]
+__all__ = ["CUSTOM_OPERATOR", "EdgeTpuRunner", "compiled_for_edgetpu"]
 
 CUSTOM_OPERATOR = b"edgetpu-custom-op"
 _LIBRARY = "libedgetpu.so.1"
@@ -33,7 +33,6 @@ _LIBRARY_FOLDERS = tuple(
 # The accelerator changes its identity when the runtime loads its firmware, at the first use after plugging in.
 _USB_IDENTITIES = {("1a6e", "089a"): "before its first use", ("18d1", "9302"): "after its first use"}
 _USB2_MBIT_PER_S = 480.0
-_COMPILER = "edgetpu_compiler"
 # Models that share a round. Few, because those that were measured when the device is unplugged are handed out first.
 _CHUNK = 4
 # How a libedgetpu ends that was built for another version of TFLite's delegates.
@@ -43,6 +42,36 @@ _INCOMPATIBLE_HINT = (
     'libedgetpu, or tflite-runtime (`runtime = "tflite-runtime"` under [connection] of a device file)'
 )
 _REPOSITORY_HINT = "from the Coral package repository, https://coral.ai/software/"
+
+
+def compiled_for_edgetpu(model: Path, folder: Path, compiler: str | None) -> Path:
+    """A model as the Edge TPU takes it.
+
+    Args:
+        model: a .tflite file; one that is compiled is returned as it is.
+        folder: where the compiled file is kept, under a name with the first digits of its source's SHA-256.
+        compiler: path of edgetpu_compiler, None where there is none.
+
+    Raises:
+        EdgenasError: there is no compiler, or it gives up.
+    """
+    if CUSTOM_OPERATOR in model.read_bytes():
+        return model
+    target = folder / f"{model.stem}_{file_sha256(model)[:8]}_edgetpu.tflite"
+    if target.exists():
+        return target
+    if compiler is None:
+        raise EdgenasError(
+            f"{model.name} must be compiled for the Edge TPU, and {COMPILER} is not on the PATH.\n"
+            f"Install it: sudo apt-get install edgetpu-compiler   # x86-64 only, {_REPOSITORY_HINT}"
+        )
+    verdict = run_compiler(model, compiler, keep=target)
+    if verdict.failure:
+        raise EdgenasError(
+            f"{COMPILER} compiles no model from {model.name}: {verdict.failure}.\n"
+            f"See: edgenas check {model} --device edgetpu"
+        )
+    return target
 
 
 class EdgeTpuRunner(WorkerRunner):
@@ -75,6 +104,10 @@ class EdgeTpuRunner(WorkerRunner):
         self._root = root
         self._library_folders = tuple(library_folders)
         self._search_path = search_path
+
+    def prepare(self, model: Path, folder: Path) -> Path:
+        """The model compiled by edgetpu_compiler, or itself where it is compiled already; see `Runner.prepare`."""
+        return compiled_for_edgetpu(model, folder, find_compiler(self._search_path))
 
     def measure(
         self, models: Sequence[Path], protocol: Protocol | None = None, *, operators: bool = False
@@ -131,11 +164,11 @@ class EdgeTpuRunner(WorkerRunner):
             commands.append(
                 "ls -l /dev/apex_* /dev/bus/usb/*/*; id   # your user or group must be able to write there"
             )
-        compiler = shutil.which(_COMPILER, path=self._search_path)
+        compiler = find_compiler(self._search_path)
         if compiler:
-            found.append(f"{_COMPILER} at {compiler}")
+            found.append(f"{COMPILER} at {compiler}")
         else:
-            missing.append(f"{_COMPILER} on the PATH (to compile models; compiled ones run without it)")
+            missing.append(f"{COMPILER} on the PATH (to compile models; compiled ones run without it)")
         usable = runtime is not None and library is not None and len(problems) < len(devices)
         if usable and not compiler:
             commands.append(f"sudo apt-get install edgetpu-compiler   # x86-64 only, {_REPOSITORY_HINT}")
@@ -157,7 +190,7 @@ class EdgeTpuRunner(WorkerRunner):
                 for identity, when in _USB_IDENTITIES.items()
             ),
             f"PCIe device {self._root / 'dev/apex_*'}",
-            f"{_COMPILER} on the PATH",
+            f"{COMPILER} on the PATH",
         )
 
     def _refused(self, model: Path) -> bool:
@@ -170,7 +203,7 @@ class EdgeTpuRunner(WorkerRunner):
         if CUSTOM_OPERATOR not in model.read_bytes():
             return (
                 f"{model.name} is not compiled for the Edge TPU: it has no {CUSTOM_OPERATOR.decode()}. "
-                f"Compile it first: {_COMPILER} -s {model}"
+                f"Compile it first: {COMPILER} -s {model}"
             )
         return ""
 

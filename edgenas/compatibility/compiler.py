@@ -15,6 +15,7 @@ from typing import Any
 from edgenas.compatibility.compiler_log import CompilerLog, parse_compiler_log
 from edgenas.compatibility.twin import left_outside
 from edgenas.errors import UsageError
+from edgenas.storage import write_bytes_atomic
 
 __all__ = ["COMPILER", "CompilerVerdict", "find_compiler", "run_compiler"]
 
@@ -66,30 +67,42 @@ class CompilerVerdict:
         }
 
 
-def find_compiler() -> str | None:
-    """Path of the compiler, None where it is not on the PATH."""
-    return shutil.which(COMPILER)
+def find_compiler(search_path: str | None = None) -> str | None:
+    """Path of the compiler, None where it is not on the PATH (or in `search_path`, folders like those in $PATH)."""
+    return shutil.which(COMPILER, path=search_path)
 
 
 def run_compiler(
-    model: Path, executable: str, *, timeout_seconds: float = TIMEOUT_SECONDS, attempts: int = ATTEMPTS
+    model: Path,
+    executable: str,
+    *,
+    keep: Path | None = None,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    attempts: int = ATTEMPTS,
 ) -> CompilerVerdict:
     """Compiles a model in a folder of its own that is removed again.
 
     Args:
         model: the .tflite file.
         executable: path of the compiler.
+        keep: where the compiled model is put, if there is one; None to throw it away.
         timeout_seconds: for one attempt; the compiler is told, and killed if it does not keep to it.
         attempts: how often to try while it fails with an internal error or crashes.
 
     Returns:
         Its verdict; nothing is raised for what the compiler does.
+
+    Raises:
+        EdgenasError: `keep` cannot be written.
     """
     verdict = CompilerVerdict(executable, 0, failure="it was not run")
     for attempt in range(1, attempts + 1):
         with tempfile.TemporaryDirectory(prefix="edgenas-compiler-") as folder:
             code, text = _run(model, executable, Path(folder), timeout_seconds)
             verdict = _verdict(model, executable, attempt, code, text, Path(folder))
+            made = _made(Path(folder))
+            if keep is not None and made is not None and not verdict.failure:
+                write_bytes_atomic(keep, made.read_bytes())
         if not verdict.failure or not (code in _CRASHES or _SPURIOUS in text):
             break
     return verdict
@@ -131,6 +144,10 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     process.communicate()
 
 
+def _made(folder: Path) -> Path | None:
+    return next(iter(sorted(folder.glob("*_edgetpu.tflite"))), None)
+
+
 def _verdict(
     model: Path, executable: str, attempt: int, code: int | None, text: str, folder: Path
 ) -> CompilerVerdict:
@@ -140,7 +157,7 @@ def _verdict(
         log: CompilerLog | None = parse_compiler_log(text)[0]
     except (UsageError, IndexError):
         log = None
-    made = next(iter(sorted(folder.glob("*_edgetpu.tflite"))), None)
+    made = _made(folder)
     failure = log.failure if log else ""
     if not failure and code in _CRASHES:
         failure = f"it crashed (exit code {code})"

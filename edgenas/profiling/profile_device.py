@@ -35,6 +35,8 @@ _DEFAULT_NETWORKS, _FEWEST_NETWORKS = 32, 10
 _DEFAULT_BUDGET_SECONDS = 180.0
 # Exporting may take this share of the budget; the fit needs some seconds at the end.
 _EXPORT_SHARE, _FIT_SECONDS = 0.45, 6.0
+# When so many of the first models cannot be made ready, the device cannot be used at all.
+_FIRST_REFUSALS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +139,8 @@ def profile_device(
         single_operators=profile.kind == LITERT,
     )
     paths = _export(plan, out_dir / "models", began + _EXPORT_SHARE * budget_seconds, tell)
-    models = [model for model in plan if model.name in paths]
-    prepared = {name: runner.prepare(path, path.parent) for name, path in paths.items()}
+    prepared, refused = _prepare(runner, paths)
+    models = [model for model in plan if model.name in prepared]
     table = MeasurementTable(
         out_dir / "measurements.jsonl", {name: file_sha256(path) for name, path in prepared.items()}
     )
@@ -155,7 +157,7 @@ def profile_device(
         progress=lambda text, done, total: tell(ProfileEvent("measure", text, done, total)),
     )
     tell(ProfileEvent("fit", "fitting", 0, 1))
-    failed = {model.name: error for model in models if (error := table.failed(model.name))}
+    failed = refused | {model.name: error for model in models if (error := table.failed(model.name))}
     rows = [row for model in models if (row := table.row(model, paths[model.name])) is not None]
     fitted = fit_profile(
         rows,
@@ -243,6 +245,24 @@ def _export(
         if len(paths) >= _enough(plan) and time.monotonic() >= deadline:
             break
     return paths
+
+
+def _prepare(runner: Runner, paths: Mapping[str, Path]) -> tuple[dict[str, Path], dict[str, str]]:
+    """Name to the file that is measured, and name to the reason why a model cannot be made ready.
+
+    Raises:
+        EdgenasError: none can.
+    """
+    prepared: dict[str, Path] = {}
+    refused: dict[str, str] = {}
+    for name, path in paths.items():
+        try:
+            prepared[name] = runner.prepare(path, path.parent)
+        except EdgenasError as error:
+            refused[name] = str(error)
+            if not prepared and len(refused) >= _FIRST_REFUSALS:
+                raise
+    return prepared, refused
 
 
 def _facts(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,39 @@ def test_unplugged_in_the_middle_is_no_failure_of_the_models(
             found.append(measurement)
             shutil.rmtree(machine.root / "sys")
     assert [m.ok for m in found] == [True]
+
+
+def test_models_are_compiled_once_where_there_is_a_compiler(
+    machine: FakeMachine, fake_worker: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "made of"
+    folder.mkdir()
+    plain, compiled = fake_worker.model("plain"), _compiled(fake_worker)
+    assert machine.runner().prepare(compiled, folder) == compiled
+    with pytest.raises(
+        EdgenasError, match=r"must be compiled.*\nInstall it: sudo apt-get install edgetpu-compiler"
+    ):
+        machine.runner().prepare(plain, folder)
+    script = machine.root / "bin" / "edgetpu_compiler"
+    script.write_text(
+        f"#!{sys.executable} -S\n"
+        "import pathlib, sys\n"
+        "with open(pathlib.Path(__file__).with_name('runs'), 'a') as log: log.write('x')\n"
+        "source, out = pathlib.Path(sys.argv[-1]), pathlib.Path(sys.argv[sys.argv.index('--out_dir') + 1])\n"
+        "if b'crash' in source.read_bytes(): sys.exit('Compilation failed: no')\n"
+        "(out / (source.stem + '_edgetpu.tflite')).write_bytes(source.read_bytes() + b'....edgetpu-custom-op')\n",
+        encoding="utf-8",
+    )
+    script.chmod(0o755)
+    made = machine.runner().prepare(plain, folder)
+    assert made.parent == folder and made.name.startswith("plain_") and made.name.endswith("_edgetpu.tflite")
+    assert made.read_bytes() == plain.read_bytes() + b"....edgetpu-custom-op"
+    assert machine.runner().prepare(plain, folder) == made
+    assert (machine.root / "bin" / "runs").read_text() == "x", "the second time it was there already"
+    with pytest.raises(EdgenasError, match=r"compiles no model from crash.tflite: .*\nSee: edgenas check"):
+        machine.runner().prepare(fake_worker.model("crash"), folder)
+    failed = machine.runner().measure_one(fake_worker.model("crash"), folder)
+    assert not failed.ok and "compiles no model" in failed.error
 
 
 def test_this_machine_gets_an_answer() -> None:
