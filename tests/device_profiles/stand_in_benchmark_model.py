@@ -16,6 +16,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+_RULE = "=============================="
+
 
 def main() -> int:
     options = dict(word.lstrip("-").split("=", 1) for word in sys.argv[1:])
@@ -117,20 +119,23 @@ def write_csv(path: Path, model: Path) -> None:
 
 
 def table(rows: Sequence[tuple[str, str, int]]) -> str:
+    """The three tables and the closing lines about one graph, as StatsCalculator writes them."""
     total = sum(us for _, _, us in rows)
-    lines = ["============================== Run Order =============================="]
-    lines.append("node type, first, avg_ms, %, cdf%, mem KB, times called, name")
-    reached = 0
-    for tag, name, us in rows:
-        reached += us
-        shares = f"{100 * us / total:.6g}%, {100 * reached / total:.6g}%"
-        lines.append(f"{tag}, {us / 1000:.6g}, {us / 1000:.6g}, {shares}, 0, 1, {name}")
-    lines += ["", f"Number of nodes executed: {len(rows)}"]
-    lines.append("============================== Summary by node type ==============================")
+    lines: list[str] = []
+    by_time = sorted(rows, key=lambda row: -row[2])
+    for title, ordered in (("Run Order", rows), ("Top by Computation Time", by_time)):
+        lines += [f"{_RULE} {title} {_RULE}", "node type, first, avg_ms, %, cdf%, mem KB, times called, name"]
+        reached = 0
+        for tag, name, us in ordered:
+            reached += us
+            shares = f"{100 * us / total:.6g}%, {100 * reached / total:.6g}%"
+            lines.append(f"{tag}, {us / 1000:.6g}, {us / 1000:.6g}, {shares}, 0, 1, {name}")
+        lines.append("")
+    lines += [f"Number of nodes executed: {len(rows)}", f"{_RULE} Summary by node type {_RULE}"]
     lines.append("node type, count, avg_ms, avg %, cdf %, mem KB, times called")
     reached = 0
-    for tag in dict.fromkeys(tag for tag, _, _ in rows):
-        own = [us for kind, _, us in rows if kind == tag]
+    tags = {tag: [us for kind, _, us in rows if kind == tag] for tag, _, _ in rows}
+    for tag, own in sorted(tags.items(), key=lambda item: -sum(item[1])):
         reached += sum(own)
         share = f"{100 * sum(own) / total:.6g}%, {100 * reached / total:.6g}%"
         lines.append(f"{tag}, {len(own)}, {sum(own) / 1000:.6g}, {share}, 0, {len(own)}")
