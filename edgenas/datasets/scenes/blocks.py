@@ -129,7 +129,8 @@ def _cores() -> int:
 def pack(block: Block) -> bytes:
     """The block as the bytes of an .npz file."""
     buffer = io.BytesIO()
-    np.savez(buffer, **block)  # NumPy 1 would take allow_pickle for an array
+    # Without allow_pickle, which NumPy 1 would take for an array.
+    np.savez(buffer, **block)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
