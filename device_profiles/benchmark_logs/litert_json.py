@@ -16,6 +16,7 @@ from edgenas.errors import UsageError
 __all__ = ["parse_litert_json"]
 
 _ROUNDING_MS = 0.005
+_LONGEST_MS, _LARGEST_MIB = 1e12, 1e9
 _LATENCIES = (
     "init_ms", "warmup_first_ms", "warmup_avg_ms", "avg_ms", "min_ms", "max_ms", "median_ms", "std_ms", "p5_ms",
     "p95_ms",
@@ -110,7 +111,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _time(latency: dict[str, Any], name: str, broken: list[str]) -> float | None:
     value = latency.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    # NaN is not between them either.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LONGEST_MS:
         broken.append(f"{name!r} is {value!r} instead of a time in milliseconds.")
         return None
     if abs(value * 100 - round(value * 100)) > 1e-6 * max(value * 100, 1):
@@ -127,6 +129,6 @@ def _count(latency: dict[str, Any], name: str, broken: list[str]) -> int | None:
 
 
 def _size(mib: Any) -> tuple[int, int] | None:
-    if isinstance(mib, bool) or not isinstance(mib, int | float) or not mib > 0:
+    if isinstance(mib, bool) or not isinstance(mib, int | float) or not 0 < mib < _LARGEST_MIB:
         return None
     return int((mib - _ROUNDING_MS) * 2**20) - 1, int((mib + _ROUNDING_MS) * 2**20) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 __all__ = ["NUMBER", "alike", "milliseconds", "number", "printed_bounds"]
@@ -10,6 +11,7 @@ NUMBER = r"-?\d+(?:[.,]\d+)?(?:[eE][+-]\d{2,3})?"
 """Pattern of what `number` may understand, without groups."""
 
 _PLAIN = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]\d{2,3})?")
+_LARGEST = 1e12  # No file is larger, in any unit.
 _COMMA = re.compile(r"(-?)(\d+),(\d+)([eE][+-]\d{2,3})?")
 
 
@@ -20,14 +22,18 @@ def number(text: str) -> float | None:
     not (nor is "2,990,275", which no tool prints).
     """
     if _PLAIN.fullmatch(text):
-        return float(text)
+        return _finite(float(text))
     match = _COMMA.fullmatch(text)
     if not match:
         return None
     sign, whole, decimals, exponent = match.groups()
     if len(decimals) == 3 and len(whole) <= 3 and not whole.startswith("0") and not exponent:
         return None
-    return float(f"{sign}{whole}.{decimals}{exponent or ''}")
+    return _finite(float(f"{sign}{whole}.{decimals}{exponent or ''}"))
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
 
 
 def alike(a: float, b: float, *, digits: int = 6, least: float = 0.0) -> bool:
@@ -49,7 +55,7 @@ def printed_bounds(text: str, scale: float) -> tuple[int, int] | None:
     """
     value = number(text)
     mantissa, _, exponent = text.lower().replace(",", ".").partition("e")
-    if value is None or len(re.sub(r"\D", "", mantissa).lstrip("0")) < 6:
+    if value is None or abs(value) > _LARGEST or len(re.sub(r"\D", "", mantissa).lstrip("0")) < 6:
         return None
     half = 0.5 * 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
     return int((value - half) * scale), int((value + half) * scale) + 1

@@ -35,7 +35,7 @@ _LITERT = re.compile(
 )
 _LITERT_LABELS = {"Model initialization": "init", "Warmup (first)": "first", "Warmup (avg)": "warmup"}
 _ORPHAN = re.compile(
-    rf"(?:{NUMBER})?(?: ?(?:count|first|curr|min|max|avg|std|p5|median|p95)=\S*)+|{NUMBER}|[eE][+-]\d\d"
+    rf"(?:{NUMBER})?(?: ?(?:count|first|curr|min|max|avg|std|p5|median|p95)=[^\s=]*)+|{NUMBER}|[eE][+-]\d\d"
 )
 _DELAYS = ("Inter-run delay (seconds)", "Number of prorated runs per second")
 _LOOPS = "Number of GPU delegate invoke loop iterations"

@@ -234,7 +234,7 @@ class _Reader:
                     "The table is not in columns: an operator whose name is torn would not be noticed."
                 )
             return
-        row = _ROW.fullmatch(line.expandtabs())
+        row = _ROW.fullmatch(line.expandtabs().rstrip())
         if not row or not block.has_table:
             if block.has_table:
                 block.doubts.append(f"A line within the table was not understood: {text[:80]!r}.")

@@ -78,6 +78,13 @@ def test_figures_for_people(edgenas: Callable[..., Any], tmp_path: Path) -> None
     assert "above max" in done.err
 
 
+def test_names_are_no_markup(edgenas: Callable[..., Any], tmp_path: Path) -> None:
+    path = tmp_path / "odd[bold].txt"
+    path.write_text((RECORDED / "tflite_2.7_android.txt").read_text().replace("tmp/model", "tmp/[/red]x"))
+    done = edgenas("latency", "import", "benchmark-model", path)
+    assert done.code == 0 and "odd[bold].txt" in done.out and "/tmp/[/red]x.tflite" in done.out
+
+
 def test_a_compilers_log(edgenas: Callable[..., Any], tmp_path: Path) -> None:
     path = tmp_path / "mnist7_edgetpu.log"
     path.write_text(COMPILED)

@@ -69,7 +69,7 @@ def test_every_figure() -> None:
     [
         {"avg_ms": 655.0}, {"min_ms": 46.2}, {"median_ms": 47.3}, {"p95_ms": 1.28}, {"std_ms": 28.5},
         {"max_ms": "16,72"}, {"min_ms": 4.6212}, {"num_runs": 0}, {"num_runs": None}, {"init_ms": -1.0},
-        {"median_ms": True},
+        {"median_ms": True}, {"max_ms": 10**400}, {"max_ms": float("inf")},
     ],
 )  # fmt: skip
 def test_impossible_figures_are_flagged(damage: dict[str, Any]) -> None:

@@ -206,3 +206,13 @@ def test_contradictions_are_found(old: str, new: str, expected: str) -> None:
     log = parse_benchmark_stdout(RISCV.replace(old, new))
     assert log.partial
     assert re.search(expected, " ".join(log.problems))
+
+
+def test_numbers_beyond_all_measure_are_no_numbers() -> None:
+    log = parse_benchmark_stdout(RISCV.replace("16.9008", "1.69008e+308").replace("46.0859", "4.60859e+999"))
+    assert log.partial and log.model_size_bytes is None and log.memory_overall_mb is None
+
+
+def test_a_long_torn_line_takes_no_time() -> None:
+    log = parse_benchmark_stdout(ANDROID + "min=" * 5000 + " x\n" + "7" * 20000 + " " * 20000 + "x\n")
+    assert log.avg_ms == 1.03966
