@@ -68,6 +68,12 @@ class Series:
         """Relative gap between the two lowest per-process medians; 0 for fewer than two."""
         return relative_gap([quantile(repeats, 0.5) for repeats in self.repeats_ms]) or 0.0
 
+    @property
+    def details(self) -> dict[str, Any]:
+        """What only some readers of the number want to know: versions, and how far others had the CPU."""
+        told: dict[str, Any] = {key: self.facts[key] for key in ("python", "numpy") if key in self.facts}
+        return {**told, "interrupted": self.interrupted} if told else {}
+
     def add(self, repeats_ms: Sequence[float], facts: dict[str, Any]) -> None:
         """Adds what one process measured, and the facts that it told beside it."""
         self.repeats_ms.append(tuple(float(ms) for ms in repeats_ms))

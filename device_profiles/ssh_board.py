@@ -28,7 +28,8 @@ PYTHONS = (
 
 _LOG = logging.getLogger("edgenas.devices")
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 15.0
-_FIND_PYTHON_SECONDS = 300.0
+_FIND_PYTHON_SECONDS, _UPLOAD_SECONDS = 300.0, 300.0
+_FIRST_TRIES = 4
 _OTHERS_SECONDS, _EARLIER_SECONDS = 900.0, 300.0
 
 
@@ -65,14 +66,21 @@ class RemoteBoard:
     def hello(self) -> dict[str, Any]:
         """What the board said of itself: "facts" of its Python and runtime, "edgetpu", "folder".
 
+        And what it costs to ask: "connect_seconds" once, until a runtime is found, and "exchange_ms" per model.
+
         Raises:
             EdgenasError: it is not reached, or it has no Python that can run models; the message says what each lacks.
         """
-        if not self._hello:
+        tries = 0
+        while not self._hello:
             try:
                 self._connect()
             except ConnectionLostError as error:
-                raise EdgenasError(_sentence(str(error))) from error
+                self._drop()
+                tries += 1
+                if not error.failure.broken or tries == _FIRST_TRIES:
+                    raise EdgenasError(_sentence(str(error))) from error
+                time.sleep(_FIRST_PAUSE_SECONDS)
         return self._hello
 
     def begin_round(self, session: str, cpus: Sequence[int]) -> None:
@@ -144,7 +152,7 @@ class RemoteBoard:
         if answer["kind"] == "send":
             data = model.read_bytes()
             link.send({"do": "file", "sha256": sha256, "bytes": len(data)}, data)
-            self._next(link, "stored")
+            self._next(link, "stored", timeout_seconds=_UPLOAD_SECONDS)
             link.send(command)
             answer = self._next(link, "result")
         return answer
@@ -152,6 +160,7 @@ class RemoteBoard:
     def _connect(self) -> SshConnection:
         own = self._address.python
         names = (own.removeprefix("~/"),) if own else PYTHONS
+        began = time.monotonic()
         link = SshConnection(self._address, names, ssh=self._ssh)
         link.send({
             "do": "hello", "pythons": names, "runtime": self._address.runtime, "edgetpu": self._edgetpu,
@@ -167,7 +176,11 @@ class RemoteBoard:
                 f"{self._address.target} is another board or has another runtime than before the connection broke: "
                 f"{self._hello['facts']} then, {answer['facts']} now.\nNext: give the same command again."
             )
-        self._hello = answer
+        connected = time.monotonic()
+        link.send({"do": "ping"})
+        self._next(link, "pong")
+        exchange_ms = 1000 * (time.monotonic() - connected)
+        self._hello = {**answer, "connect_seconds": connected - began, "exchange_ms": exchange_ms}
         return link
 
     def _wait_for_begin(self, link: SshConnection) -> None:

@@ -17,11 +17,13 @@ class SshFailure:
         text: what happened, on one line.
         next_command: what to type next; empty where there is nothing to do but wait.
         passing: whether it may work again by itself, after a restart of the board for example.
+        broken: whether there was a connection and it ended, so that another try at once makes sense.
     """
 
     text: str
     next_command: str = ""
     passing: bool = False
+    broken: bool = False
 
     def __str__(self) -> str:
         return f"{self.text}\nNext: {self.next_command}" if self.next_command else self.text
@@ -37,7 +39,7 @@ def explain_failure(printed: str, exit_code: int | None, connection: Connection)
         connection: what it connected to.
     """
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
-    last = lines[-1][:300] if lines else ""
+    last = lines[-1][:300].rstrip(".") if lines else ""
     ssh = " ".join(["ssh", *_options(connection)])
     for words, text, next_command, passing in _KNOWN:
         line = next((line for line in lines if any(word in line for word in words)), None)
@@ -51,9 +53,8 @@ def explain_failure(printed: str, exit_code: int | None, connection: Connection)
             }
             return SshFailure(text.format(**values), next_command.format(**values), passing)
     if exit_code == 255 or exit_code is None or exit_code < 0:
-        return SshFailure(
-            f"the connection to {connection.target} broke off" + (f": {last}" if last else ""), "", True
-        )
+        text = f"the connection to {connection.target} broke off" + (f": {last}" if last else "")
+        return SshFailure(text, passing=True, broken=True)
     return SshFailure(
         f"the program on {connection.target} ended with exit code {exit_code}"
         + (f": {last}" if last else ""),

@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from edgenas.compatibility.compiler import find_compiler
 from edgenas.device_profiles.catalogue import user_folder
-from edgenas.device_profiles.edgetpu import CUSTOM_OPERATOR
+from edgenas.device_profiles.edgetpu import CUSTOM_OPERATOR, compiled_for_edgetpu
 from edgenas.device_profiles.measurement import Measurement
 from edgenas.device_profiles.profile import EDGETPU, Configuration, DeviceProfile
 from edgenas.device_profiles.protocol import Protocol
@@ -84,7 +85,8 @@ class SshRunner(WorkerRunner):
             return Detection(False, looked_for, (), tuple(text.splitlines()), command)
         facts = hello["facts"]
         found = [
-            f"{target}: {facts['machine']}",
+            f"{target}: {facts['machine']} (connected in {hello['connect_seconds']:.1f} s once, "
+            f"{hello['exchange_ms']:.1f} ms per model)",
             f"Python {facts['python']} at {facts['executable']}, NumPy {facts['numpy']}",
             f"{facts['runtime']} {facts['runtime_version']}",
         ]
@@ -94,6 +96,10 @@ class SshRunner(WorkerRunner):
         return Detection(
             not choice.missing, looked_for, (*found, *choice.found), choice.missing, choice.next_command
         )
+
+    def prepare(self, model: Path, folder: Path) -> Path:
+        """The model, compiled on this machine where the board's Edge TPU needs it; see `Runner.prepare`."""
+        return compiled_for_edgetpu(model, folder, find_compiler()) if self._edgetpu else model
 
     def identity(self) -> dict[str, str]:
         """Machine and runtime of the board; see `Runner.identity`."""

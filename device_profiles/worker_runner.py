@@ -163,5 +163,6 @@ def _filled(blank: Measurement, series: Series, protocol: Protocol) -> Measureme
         repeats_ms=tuple(series.repeats_ms),
         operator_ms=series.operator_ms,
         notes=tuple(notes),
+        details=series.details,
         unstable=series.instability(protocol),
     )

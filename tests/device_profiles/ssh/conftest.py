@@ -167,6 +167,13 @@ class LoopbackBoard:
                 os.kill(pid, number)
         return len(sessions)
 
+    def kill_clients(self) -> int:
+        """Kills the ssh processes that this process has started; returns how many there were."""
+        clients = [pid for pid in _children(os.getpid()) if _name(pid) == "ssh"]
+        for pid in clients:
+            os.kill(pid, signal.SIGKILL)
+        return len(clients)
+
     def agents(self) -> list[int]:
         """Processes of our agent that work in this board's folder."""
         found = []
@@ -202,12 +209,12 @@ class LoopbackBoard:
 
 
 def _children(pid: int) -> list[int]:
-    try:
-        return [
-            int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
-        ]
-    except OSError:
-        return []
+    """Of all threads of a process."""
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += [int(word) for word in path.read_text(encoding="ascii").split()]
+    return found
 
 
 def _name(pid: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -94,10 +95,11 @@ def test_one_connection_serves_all(board: Any, runner: Callable[..., SshRunner],
     assert len(board.sessions()) == 1, log
 
 
+@pytest.mark.parametrize("end", ["server", "client"])
 def test_a_cut_connection_loses_nothing_and_measures_nothing_twice(
-    board: Any, runner: Callable[..., SshRunner], models: list[Path], told: list[str]
+    board: Any, runner: Callable[..., SshRunner], models: list[Path], told: list[str], end: str
 ) -> None:
-    found, cut = _cut_while_measuring(board, runner(), models, after=2, number=signal.SIGKILL)
+    found, cut = _cut_while_measuring(board, runner(), models, after=2, number=signal.SIGKILL, end=end)
     assert cut and all(m.ok for m in found), [m.error for m in found]
     _measured_once(board, len(models))
     journal = {tuple(e["result"]["answers"][0]["repeats_ms"]) for e in board.journal()}
@@ -250,6 +252,40 @@ def test_a_worker_that_fails_on_the_board_costs_only_its_model(
     assert len(fake_worker.starts()) == 2
 
 
+def test_cuts_at_any_moment(
+    board: Any, runner: Callable[..., SshRunner], models: list[Path], told: list[str]
+) -> None:
+    """While it connects, looks for a Python, sends files or measures; big files take a while to send."""
+    for number, model in enumerate(models[3:]):
+        model.write_bytes(model.read_bytes() + bytes([number]) * 3_000_000)
+    rng, done = random.Random(20), threading.Event()
+
+    def cut() -> None:
+        for _ in range(4):
+            if not done.wait(rng.uniform(0.3, 2.0)):
+                board.cut()
+
+    thread = threading.Thread(target=cut)
+    thread.start()
+    try:
+        found = list(
+            runner(give_up_seconds=60).measure(models, replace(_QUICK, processes=2, max_processes=2))
+        )
+    finally:
+        done.set()
+        thread.join()
+    assert all(m.ok and len(m.repeats_ms) == 2 for m in found), [m.error for m in found]
+    _measured_once(board, 2 * len(models))
+
+
+def test_operator_times_come_from_a_board_that_has_edgenas(
+    board: Any, runner: Callable[..., SshRunner], models: list[Path]
+) -> None:
+    (result,) = runner(board.address(python=sys.executable)).measure(models[:1], _QUICK, operators=True)
+    assert result.runtime == "ai-edge-litert" and result.operator_ms is not None, result.notes
+    assert result.details["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
 def test_affinity_is_set_on_the_board(
     board: Any, runner: Callable[..., SshRunner], models: list[Path]
 ) -> None:
@@ -285,7 +321,7 @@ def test_the_edge_tpu_of_a_board(
 
 
 def _cut_while_measuring(
-    board: Any, device: SshRunner, models: list[Path], *, after: int, number: int
+    board: Any, device: SshRunner, models: list[Path], *, after: int, number: int, end: str = "server"
 ) -> tuple[list[Measurement], int]:
     """Cuts all connections when `after` jobs are in the journal and the next one is being measured."""
     cut: list[int] = []
@@ -293,7 +329,7 @@ def _cut_while_measuring(
     def watch() -> None:
         board.wait_for(lambda: len(board.journal()) >= after, "nothing is measured")
         time.sleep(0.25)
-        cut.append(board.cut(number))
+        cut.append(board.cut(number) if end == "server" else board.kill_clients())
 
     thread = threading.Thread(target=watch)
     thread.start()
