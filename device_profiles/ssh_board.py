@@ -15,7 +15,7 @@ from edgenas.device_profiles.ssh_connection import ConnectionLostError, SshConne
 from edgenas.device_profiles.worker_process import WorkerFailureError
 from edgenas.errors import EdgenasError
 
-__all__ = ["GIVE_UP_SECONDS", "RemoteBoard", "RemoteWorker", "job_key"]
+__all__ = ["GIVE_UP_SECONDS", "RemoteBoard", "RemoteWorker", "job_key", "no_runtime"]
 
 GIVE_UP_SECONDS = 180.0
 """How long a board that was lost is looked for: a small board needs about a minute to start."""
@@ -30,6 +30,7 @@ _LOG = logging.getLogger("edgenas.devices")
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 15.0
 _FIND_PYTHON_SECONDS, _UPLOAD_SECONDS = 300.0, 300.0
 _FIRST_TRIES = 4
+_OLD_NUMPY = "pip install 'numpy<2'"
 _OTHERS_SECONDS, _EARLIER_SECONDS = 900.0, 300.0
 
 
@@ -169,7 +170,7 @@ class RemoteBoard:
         answer = self._next(link, "hello", timeout_seconds=_FIND_PYTHON_SECONDS)
         if answer["facts"] is None:
             self._drop()
-            raise EdgenasError(_no_runtime(self._address, answer["lacks"]))
+            raise EdgenasError(no_runtime(self._address, answer["lacks"]))
         if self._hello and self._hello["facts"] != answer["facts"]:
             self._drop()
             raise EdgenasError(
@@ -290,16 +291,25 @@ def _kept(age_seconds: float) -> list[str]:
     return [f"one process measured {age_seconds:.0f} s before it was fetched: the connection had broken"]
 
 
-def _no_runtime(connection: Connection, lacks: Sequence[str]) -> str:
+def no_runtime(connection: Connection, lacks: Sequence[str]) -> str:
+    """What a user reads whose board has no Python that can run models: what each lacks, and what to type there."""
     tried = "\n".join(f"  {text}" for text in lacks)
-    return (
-        f"{connection.target} has no Python that can run models; tried:\n{tried}\n"
-        "Next: python3 -m venv ~/edgenas && ~/edgenas/bin/pip install tflite-runtime 'numpy<2'   # on the board; for "
-        "Python 3.12 and newer: ~/edgenas/bin/pip install ai-edge-litert"
+    command = (
+        "python3 -m venv ~/edgenas && ~/edgenas/bin/pip install tflite-runtime 'numpy<2'   # on the board; for Python "
+        "3.12 and newer: ~/edgenas/bin/pip install ai-edge-litert"
     )
+    for text in lacks:
+        if text.endswith(_OLD_NUMPY):
+            command = f"{text.partition(':')[0]} -m {_OLD_NUMPY}   # on the board"
+            break
+    return f"{connection.target} has no Python that can run models; tried:\n{tried}\nNext: {command}"
 
 
 def _sentence(text: str) -> str:
     head, _, rest = text.partition("\n")
-    head = head[:1].upper() + head[1:].rstrip(".") + "."
+    if head.startswith(
+        ("the ", "there ", "no ")
+    ):  # Else it begins with a name, which stays as it is written.
+        head = head[:1].upper() + head[1:]
+    head = head.rstrip(".") + "."
     return f"{head}\n{rest}" if rest else head

@@ -77,6 +77,8 @@ def ssh_command(connection: Connection, remote: Sequence[str], *, ssh: str = "ss
         "ServerAliveInterval": str(ALIVE_SECONDS),
         "ServerAliveCountMax": str(ALIVE_COUNT),
     }
+    if connection.identity:
+        options["IdentitiesOnly"] = "yes"  # Else the keys of an ssh-agent are tried first, often too many.
     words = [ssh, "-T", *(word for name, value in options.items() for word in ("-o", f"{name}={value}"))]
     for flag, value in (
         ("-F", connection.config and str(Path(connection.config).expanduser())),

@@ -14,6 +14,7 @@ import pytest
 
 from edgenas.device_profiles import Detection, Protocol, load_device
 from edgenas.device_profiles.connection import Connection
+from edgenas.device_profiles.ssh_board import no_runtime
 from edgenas.device_profiles.ssh_connection import ssh_command
 from edgenas.device_profiles.ssh_errors import explain_failure
 from edgenas.device_profiles.ssh_runner import SshRunner
@@ -35,8 +36,8 @@ def test_the_command_line_has_one_word_for_each_thing() -> None:
     connection = Connection(via="ssh", host="board", user="pi", port=2222, identity="/k e y", config="/c")
     assert ssh_command(connection, ["python3", "-c", "print('a b')"], ssh="/usr/bin/ssh") == [
         "/usr/bin/ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=5",
-        "-o", "ServerAliveCountMax=3", "-F", "/c", "-i", "/k e y", "-p", "2222", "-l", "pi", "--", "board",
-        "python3 -c 'print('\"'\"'a b'\"'\"')'",
+        "-o", "ServerAliveCountMax=3", "-o", "IdentitiesOnly=yes", "-F", "/c", "-i", "/k e y", "-p", "2222", "-l", "pi",
+        "--", "board", "python3 -c 'print('\"'\"'a b'\"'\"')'",
     ]  # fmt: skip
     short = ssh_command(Connection(via="ssh", host="board"), ["true"])
     assert short[-3:] == ["--", "board", "true"] and "-p" not in short and "-l" not in short
@@ -93,6 +94,10 @@ def test_a_python_without_a_runtime(board: Any, tmp_path: Path) -> None:
     detection = _probe(board.address(python=str(tmp_path / "bare/bin/python")))
     assert "bare/bin/python: no NumPy" in detection.missing[1]
     assert "pip install tflite-runtime 'numpy<2'" in detection.next_command
+    numpy2 = "/opt/python: no ai-edge-litert; tflite-runtime 2.14.0 does not work with NumPy 2: pip install 'numpy<2'"
+    assert "/opt/python -m pip install 'numpy<2'   # on the board" in no_runtime(
+        Connection(via="ssh", host="b"), [numpy2]
+    )
     wanted = _probe(board.address(runtime="ai-edge-litert"))
     assert wanted.missing[1].endswith("no ai-edge-litert")
 
