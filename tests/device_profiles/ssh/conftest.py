@@ -150,6 +150,10 @@ class LoopbackBoard:
             lines += [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
         return sorted(lines, key=lambda entry: entry["time"])
 
+    def connections(self) -> int:
+        """How many connections there are; sshd may serve one by several processes."""
+        return sum(_name(child).startswith("sshd") for child in _children(self.sshd.pid))
+
     def sessions(self) -> list[int]:
         """The sshd processes of open connections, the listener not included."""
         found, new = [], [self.sshd.pid]
@@ -160,12 +164,12 @@ class LoopbackBoard:
         return found
 
     def cut(self, number: int = signal.SIGKILL) -> int:
-        """Kills (or stops) the sshd processes of all connections; returns how many there were."""
-        sessions = self.sessions()
+        """Kills (or stops) the sshd processes of all connections; returns how many connections there were."""
+        connections, sessions = self.connections(), self.sessions()
         for pid in sessions:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
-        return len(sessions)
+        return connections
 
     def kill_clients(self) -> int:
         """Kills the ssh processes that this process has started; returns how many there were."""

@@ -92,7 +92,7 @@ def test_one_connection_serves_all(board: Any, runner: Callable[..., SshRunner],
         pass
     list(device.measure(models[:1], _QUICK))
     log = (board.folder / "sshd.log").read_text(encoding="utf-8")
-    assert len(board.sessions()) == 1, log
+    assert board.connections() == 1, log
 
 
 @pytest.mark.parametrize("end", ["server", "client"])
@@ -173,6 +173,7 @@ def test_two_clients_take_turns(
 ) -> None:
     results: dict[int, list[Measurement]] = {}
     clients = [runner(), runner()]
+    assert all(client.probe().available for client in clients)
 
     def measure(number: int) -> None:
         results[number] = list(clients[number].measure(models[:3], replace(_QUICK, min_seconds=0.5)))
