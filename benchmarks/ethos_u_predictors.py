@@ -4,9 +4,9 @@
         [--models FOLDER]
 
 The networks are the first of the plan that `edgenas profile` measures: 40 of `demo` and 40 of `declared` at 96x128, 8
-of each at 256x512, int8, random weights, and some single operators. Every figure is an estimate of Vela, so a predictor
-is a quick stand-in for Vela, not for silicon; its cards say so. Needs the extras `train`, `fit` and `vela`; the models
-are kept in FOLDER, because exporting them takes longest.
+of each at 256x512 (not for Ethos-U85, see `SMALL_ONLY`), int8, random weights, and some single operators. Every figure
+is an estimate of Vela, so a predictor is a quick stand-in for Vela, not for silicon; its card says so. Needs the extras
+`train`, `fit` and `vela`; the models are kept in FOLDER, because exporting them takes longest.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ from edgenas.space import load_space
 PLANS = (
     ("demo", (96, 128), 40), ("declared", (96, 128), 40), ("demo", (256, 512), 8), ("declared", (256, 512), 8),
 )  # fmt: skip
+# For an Ethos-U85 Vela decides per network whether large feature maps pass through DRAM, at up to five times the cost:
+# prices of single operators miss networks at 256x512 by up to 32%. Without them such networks are outside of the domain
+# and get the wide interval that they need; `edgenas profile --height ... --width ...` fits to them.
+SMALL_ONLY = ("ethos-u85",)
 HEADS = {"depth": 1, "normals": 3, "segmentation": 13}
 SEED = 0
 
@@ -50,6 +54,8 @@ def simulated(device: str, planned: list[tuple[PlannedModel, Path]]) -> Fit:
     profile = load_device(device)
     chosen = profile.configuration()
     runner = runner_for(profile)
+    if profile.name in SMALL_ONLY:
+        planned = [(model, path) for model, path in planned if model.architecture.input_height == 96]
     rows: list[Row] = []
     for (model, path), measurement in zip(
         planned, runner.measure([path for _, path in planned], operators=True), strict=True
@@ -86,7 +92,11 @@ def simulated(device: str, planned: list[tuple[PlannedModel, Path]]) -> Fit:
                 "commit": "",
             }
         ],
-        "networks": "; ".join(f"{count} of {name} at {h}x{w}" for name, (h, w), count in PLANS),
+        "networks": "; ".join(
+            f"{count} of {name} at {h}x{w}"
+            for name, (h, w), count in PLANS
+            if profile.name not in SMALL_ONLY or h == 96
+        ),
     }
     return fit(
         rows,
@@ -114,12 +124,9 @@ def main() -> None:
             fitted = simulated(device, planned)
             predictor, card = fitted.predictor, fitted.card
             predictor.save(arguments.out / predictor.device / predictor.configuration, card)
-            small = [p for p in fitted.points if "96x128" in p.name]
-            errors = [abs(p.predicted_ms / p.measured_ms - 1) for p in small]
             print(
-                f"{device}: MAPE {card['mape_percent']:.1f}% on {card['rows']} networks held out "
-                f"({100 * sum(errors) / len(errors):.1f}% at 96x128), within 10% {card['within_10_percent']:.0f}%, "
-                f"Spearman {card['spearman']:.3f}, all against Vela",
+                f"{device}: MAPE {card['mape_percent']:.1f}% on {card['rows']} networks held out, "
+                f"within 10% {card['within_10_percent']:.0f}%, Spearman {card['spearman']:.3f}, all against Vela",
                 flush=True,
             )
 

@@ -35,7 +35,11 @@ def test_networks_of_the_spaces_are_in_the_domain(device: str, shape: tuple[int,
         space = load_space(name)
         architecture = space.architecture(space.default(), input_shape=shape, head_channels=HEADS)
         estimate = predictor.predict(graph_of(architecture, "int8"))
-        assert estimate.in_domain, estimate.domain_notes
+        # An Ethos-U85's large networks are no sum of operators: the predictor must not claim to know them.
+        expected = device != "ethos-u85" or shape == (96, 128)
+        assert estimate.in_domain == expected, estimate.domain_notes
+        low_ms, high_ms = estimate.interval_ms
+        assert (high_ms / low_ms > 1.4) == (not expected)
         assert {place for _, _, _, place in estimate.operators} == {"npu"}
 
 
