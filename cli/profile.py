@@ -80,7 +80,8 @@ def command(profile: DeviceProfile, chosen: Configuration, as_json: bool, **opti
             "other programs disturb. The same command measures them again; it is best given when the machine is idle."
         )
     click.echo(f"Measurements: {result.folder}\nPredictor: {result.predictor_folder}")
-    click.echo(f"Next: edgenas predict MODEL.tflite --device {shlex.quote(profile.asked_as)}")
+    option = f" --configuration {chosen.name}" if len(profile.configurations) > 1 else ""
+    click.echo(f"Next: edgenas predict MODEL.tflite --device {shlex.quote(profile.asked_as)}{option}")
 
 
 def _measure(profile: DeviceProfile, configuration: str, options: dict[str, Any]) -> ProfileResult:
