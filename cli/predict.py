@@ -13,7 +13,9 @@ from edgenas.cli.output import format_ms, print_json, say
 from edgenas.device_profiles import Configuration, DeviceProfile
 from edgenas.errors import UsageError
 from edgenas.graph import OpGraph, graph_of, read_tflite
-from edgenas.latency_models import LatencyEstimate, LatencyPredictor, find_predictor, machine_warning
+from edgenas.latency_models import LatencyEstimate, LatencyPredictor, find_predictor_folder, machine_warning
+from edgenas.latency_models.fitted_to import fitted_to, simulated_by
+from edgenas.latency_models.predictor_file import read_card
 from edgenas.space import Architecture
 
 __all__ = ["command"]
@@ -43,6 +45,7 @@ def command(
 ) -> None:
     """Predict the latency of .tflite files or architecture .json files, with a 90% interval.
 
+    Where the predictor was fitted to simulated figures (Ethos-U), that is told with every latency.
     For the Edge TPU also what runs there, what on the CPU, and how many bytes of parameters stay on the chip.
 
     \b
@@ -51,7 +54,8 @@ def command(
       edgenas predict architectures/*.json --json
       edgenas predict model_int8.tflite --device edgetpu --configuration usb2
     """
-    model = find_predictor(profile, predictor_dir=predictor, configuration=chosen.name)
+    folder = find_predictor_folder(profile, predictor, chosen.name)
+    model, card = LatencyPredictor.load(folder), read_card(folder)
     warning = machine_warning(profile, predictor, chosen.name)
     if warning:
         say(warning)
@@ -60,10 +64,13 @@ def command(
         graph = _graph(file, model.dtype)
         results.append((file, model.predict(graph), _parameter_bytes(model, graph)))
     if as_json:
-        print_json([{"file": str(file), **estimate.to_dict(), **plan} for file, estimate, plan in results])
+        figures = {"fitted_to": fitted_to(card)}
+        print_json(
+            [{"file": str(file), **estimate.to_dict(), **figures, **plan} for file, estimate, plan in results]
+        )
         return
     for file, estimate, plan in results:
-        _show(file, estimate, plan, operators)
+        _show(file, estimate, plan, simulated_by(card), operators)
 
 
 def _graph(file: Path, dtype: str) -> OpGraph:
@@ -89,11 +96,14 @@ def _parameter_bytes(model: LatencyPredictor, graph: OpGraph) -> dict[str, int]:
     return {"parameter_bytes_on_chip": int(on_chip), "parameter_bytes_off_chip": int(off_chip)}
 
 
-def _show(file: Path, estimate: LatencyEstimate, plan: dict[str, int], operators: bool) -> None:
+def _show(
+    file: Path, estimate: LatencyEstimate, plan: dict[str, int], simulated: str, operators: bool
+) -> None:
     low, high = estimate.interval_ms
     click.echo(
         f"{file}: predicted {format_ms(estimate.latency_ms)} on {estimate.device} ({estimate.configuration}), "
         f"{estimate.confidence:.0%} interval {low:.3g} to {high:.3g} ms"
+        + (f"; {simulated}" if simulated else "")
     )
     if not estimate.in_domain:
         click.echo("  outside of what the predictor has seen: " + "; ".join(estimate.domain_notes))

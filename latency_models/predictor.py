@@ -218,7 +218,7 @@ class LatencyPredictor:
             if not self.domain.knows(operator):
                 guessed_ms += ms
                 unknown[
-                    f"{operator.type} ({element_type(operator)}) was never measured: estimated by the prior"
+                    f"{operator.type} ({element_type(operator)}) was not in its fit: estimated by the prior"
                 ] = None
             elif note := self.domain.note(operator):
                 odd_ms += ms
@@ -229,7 +229,7 @@ class LatencyPredictor:
             low, high = self.domain.latency_ms
             whole.append(f"{latency_ms:.3g} ms in all (seen: {low:.3g} to {high:.3g} ms)")
         if dtype not in self.bands:
-            whole.append(f"no network of type {dtype} was measured")
+            whole.append(f"no network of type {dtype} was in its fit")
         notes = [*unknown, *(odd if odd_ms > _NEGLIGIBLE_SHARE * latency_ms else ()), *whole]
         return notes, self._band(dtype, latency_ms, odd_ms, guessed_ms, bool(unknown), bool(whole))
 

@@ -52,6 +52,31 @@ def test_text(predict: Callable[..., Any], architecture_file: Path) -> None:
     assert len(predict(architecture_file, "--operators").out.splitlines()) > 30
 
 
+def test_what_the_predictor_was_fitted_to(
+    edgenas: Callable[..., Any], host_predictor: Path, tmp_path: Path, architecture_file: Path
+) -> None:
+    arguments = (
+        "predict",
+        architecture_file,
+        "--device",
+        "ethos-u55-128",
+        "--predictor",
+        tmp_path / "made_up",
+    )
+    predictor = replace(LatencyPredictor.load(host_predictor), device="ethos-u55", configuration="128")
+    predictor.save(tmp_path / "made_up")
+    assert edgenas(*arguments, "--json").value[0]["fitted_to"] is None
+    figures = {"source": "simulated", "machine": "Vela's model", "runtime": "ethos-u-vela 5.2.0"}
+    predictor.save(tmp_path / "made_up", {**figures, "rows": 96})
+    (row,) = edgenas(*arguments, "--json").value
+    assert row["source"] == "predicted" and row["fitted_to"] == figures
+    out = edgenas(*arguments).out
+    assert " ms; fitted to figures simulated by ethos-u-vela 5.2.0\n" in out and "measured" not in out
+    predictor.save(tmp_path / "made_up", {**figures, "source": "measured"})
+    assert edgenas(*arguments, "--json").value[0]["fitted_to"]["source"] == "measured"
+    assert "fitted" not in edgenas(*arguments).out
+
+
 def test_unlike_anything_measured(
     predict: Callable[..., Any], tmp_path: Path, small_network: Architecture
 ) -> None:
