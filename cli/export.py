@@ -16,6 +16,7 @@ from edgenas.cli.options import (
     run_argument,
 )
 from edgenas.cli.output import format_ms, metrics_table, print_json, print_table, say
+from edgenas.device_profiles.measurement import MEASURED
 from edgenas.errors import UsageError
 from edgenas.workflow.runs import RunFolder, newest_run
 
@@ -44,7 +45,7 @@ def command(run: Path | None, trained: Path | None, as_json: bool, **options: An
     """Write verified float32 and int8 .tflite files with a model card.
 
     Both files are run on real frames and compared with Keras before they get their names; the int8 file is measured
-    where the device is at hand.
+    where the device is at hand, or simulated where the device is a simulation (Ethos-U).
 
     \b
     Examples:
@@ -121,8 +122,18 @@ def _show(card: dict[str, Any], out: Path) -> None:
         band = f" [{interval[0]:.3g}, {interval[1]:.3g}]" if interval else ""
         click.echo(
             f"{latency['file']} on {latency['device']}: predicted {format_ms(latency['predicted_ms'])}{band}, "
-            f"measured {format_ms(latency['measured_ms'])}"
+            f"{_checked(latency)}"
         )
     for kind, file in card["files"].items():
         click.echo(f"{kind}: {out / file['path']} ({file['bytes']} bytes)")
     click.echo(f"Model card: {out / (card['name'] + '.json')}")
+
+
+def _checked(latency: dict[str, Any]) -> str:
+    """The latency on the device with how it came about, or why there is none."""
+    source = latency["measured_source"] or MEASURED
+    if latency["measured_error"] is not None:
+        return f"not {source}: {latency['measured_error']}"
+    if latency["measured_ms"] is None:
+        return f"not {source}"
+    return f"{source} {format_ms(latency['measured_ms'])}"

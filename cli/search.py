@@ -185,10 +185,16 @@ def _show(result: SearchResult) -> None:
     latency = best.latency
     click.echo(
         f"Best: trial {best.number}, quality {best.quality:.4f} (baseline 1), reward {best.reward:.4f}, "
-        f"predicted {format_ms(latency.predicted_ms)}, measured {format_ms(result.measured_ms)}, "
-        f"target {format_ms(result.target_ms)}"
+        f"predicted {format_ms(latency.predicted_ms)}, {_checked(result)}, target {format_ms(result.target_ms)}"
     )
     metrics_table(
         "Validation, proxy schedule", {"best": {t: dict(m) for t, m in best.evaluation.metrics.items()}}
     )
     click.echo(f"Next: edgenas train {result.run_dir}")
+
+
+def _checked(result: SearchResult) -> str:
+    """The latency of the recommendation on the device, with how it came about."""
+    if result.measured_ms is None:
+        return "not measured"
+    return f"{result.measured_source} {format_ms(result.measured_ms)}"

@@ -31,7 +31,10 @@ def model_card(
     measurement: Measurement | None,
     measured_operator_ms: Sequence[float | None] | None,
 ) -> dict[str, Any]:
-    """Builds the card; every latency in it is labelled measured or predicted by its key.
+    """Builds the card; every latency in it is labelled.
+
+    Keys that begin with "predicted" hold predictions; of those that begin with "measured" (the operators' too),
+    `latency.measured_source` says whether they are measured or simulated, None where there are none.
 
     Args:
         name: stem of the files.
@@ -40,8 +43,8 @@ def model_card(
         data: the run's description of its data.
         device: device that was asked for.
         estimate: predicted latency of the shipped file (int8 where there is one).
-        measurement: measured latency of the same file.
-        measured_operator_ms: measured times per operator of the graph.
+        measurement: measured or simulated latency of the same file.
+        measured_operator_ms: its times per operator of the graph.
     """
     files = exported.files
     shipped = "int8" if "int8" in files else "float32"
@@ -78,6 +81,7 @@ def model_card(
             "predicted_interval_ms": list(estimate.interval_ms) if estimate else None,
             "predicted_in_domain": estimate.in_domain if estimate else None,
             "measured_ms": measurement.latency_ms if measurement and ok else None,
+            "measured_source": measurement.source if measurement else None,
             "measured_spread": measurement.spread if measurement and ok else None,
             "measured_process_medians_ms": list(measurement.process_medians_ms)
             if measurement and ok

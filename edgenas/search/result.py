@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from edgenas.device_profiles.measurement import MEASURED, SIMULATED
 from edgenas.errors import UsageError
 from edgenas.search.baseline import interval
 from edgenas.search.pareto import pareto_front
@@ -46,7 +47,8 @@ class SearchResult:
         duplicates: how many took over the evaluation of an equal network.
         rejected: how many were not trained, for what the search requires.
         require: see `SearchConfig.require`.
-        measured_ms: latency of `best` on the device, None when it was not measured.
+        measured_ms: latency of `best` on the device, None when it is not known.
+        measured_source: how it came about, "measured" or "simulated"; None without a latency.
     """
 
     run_dir: Path
@@ -60,15 +62,16 @@ class SearchResult:
     rejected: int = 0
     require: str | None = None
     measured_ms: float | None = None
+    measured_source: str | None = None
 
     @property
     def feasible(self) -> bool:
         """Whether a network meets the target."""
         return self.best is not None
 
-    def with_measurement(self, measured_ms: float) -> SearchResult:
-        """The same result with the latency of `best` measured on the device."""
-        return replace(self, measured_ms=measured_ms)
+    def with_measurement(self, measured_ms: float, source: str) -> SearchResult:
+        """The same result with the latency of `best` on the device; `source` is "measured" or "simulated"."""
+        return replace(self, measured_ms=measured_ms, measured_source=source)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `best.json`."""
@@ -81,6 +84,7 @@ class SearchResult:
             "target_ms": self.target_ms,
             **_described(self.best),
             "measured_ms": self.measured_ms,
+            "measured_source": self.measured_source,
             "metrics": None if self.best is None else dict(self.best.evaluation.metrics),
             "nearest": self._nearest(),
             "pareto": [
@@ -129,6 +133,7 @@ def summarise(
 ) -> SearchResult:
     """Finds the recommendation and the Pareto front among finished trials."""
     best = best_of(records)
+    measured_ms, source = _known_measurement(run_dir / BEST_FILE, best)
     networks: dict[str, TrialRecord] = {}
     for record in records:
         if record.completed and record.latency.predicted_ms is not None:
@@ -146,7 +151,8 @@ def summarise(
         duplicates=sum(r.duplicate_of is not None for r in records),
         rejected=sum(r.rejected for r in records),
         require=require,
-        measured_ms=_known_measurement(run_dir / BEST_FILE, best),
+        measured_ms=measured_ms,
+        measured_source=source,
     )
 
 
@@ -155,17 +161,25 @@ def write_best(result: SearchResult) -> None:
     write_json(result.run_dir / BEST_FILE, result.to_dict())
 
 
-def store_measurement(run_dir: Path, measured_ms: float) -> None:
-    """Adds the latency measured on the device to the recommendation in `best.json`.
+def store_measurement(run_dir: Path, measured_ms: float, source: str) -> None:
+    """Adds the latency on the device to the recommendation in `best.json`.
+
+    Args:
+        run_dir: the run folder.
+        measured_ms: latency in milliseconds.
+        source: "measured" or "simulated", as a `Measurement` says.
 
     Raises:
         UsageError: there is no recommendation.
+        ValueError: `source` is neither.
     """
+    if source not in (MEASURED, SIMULATED):
+        raise ValueError(f"`source` must be {MEASURED!r} or {SIMULATED!r}. Received {source!r}.")
     path = run_dir / BEST_FILE
     data = read_json(path, "recommendation")
     if not isinstance(data, dict) or data.get("architecture") is None:
         raise UsageError(f"{path} recommends no network, so there is none to measure.")
-    write_json(path, {**data, "measured_ms": float(measured_ms)})
+    write_json(path, {**data, "measured_ms": float(measured_ms), "measured_source": source})
 
 
 def _described(record: TrialRecord | None) -> dict[str, Any]:
@@ -181,12 +195,14 @@ def _described(record: TrialRecord | None) -> dict[str, Any]:
     }
 
 
-def _known_measurement(path: Path, best: TrialRecord | None) -> float | None:
-    """What an earlier session measured of the same network; a damaged file counts as none."""
+def _known_measurement(path: Path, best: TrialRecord | None) -> tuple[float | None, str | None]:
+    """What an earlier session found of the same network, and its source; a damaged file counts as none."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         if best is not None and data["hash"] == best.architecture.hash and data["measured_ms"] is not None:
-            return float(data["measured_ms"])
+            # Files of earlier versions do not say: they hold what was measured.
+            simulated = data.get("measured_source") == SIMULATED
+            return float(data["measured_ms"]), SIMULATED if simulated else MEASURED
     except (OSError, ValueError, LookupError, TypeError):
         pass
-    return None
+    return None, None

@@ -1,4 +1,4 @@
-"""`edgenas export`: a trained network to verified .tflite files, measured where the device is at hand."""
+"""`edgenas export`: a trained network to verified .tflite files, measured or simulated where that can be."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def export_trained(
     if run is not None and searched_here and measurement is not None and measurement.ok and run.best.exists():
         best = read_json(run.best, "recommendation")
         if best.get("hash") == trained.architecture.hash:
-            store_measurement(run.root, measurement.latency_ms)
+            store_measurement(run.root, measurement.latency_ms, measurement.source)
     return ExportResult(card_path, card)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgenas.compatibility import obstacle
-from edgenas.device_profiles import Configuration, DeviceProfile, load_device, runner_for
+from edgenas.device_profiles import Configuration, DeviceProfile, Measurement, load_device, runner_for
 from edgenas.errors import UsageError
 from edgenas.graph import graph_of
 from edgenas.latency_models import LatencyPredictor, find_predictor_folder
@@ -211,11 +211,11 @@ def _run(
     )
     if result.best is None or config.device is None or result.measured_ms is not None:
         return result
-    measured_ms = measure_architecture(result.best.architecture, config.device, config.configuration)
-    if measured_ms is None:
+    measurement = measure_architecture(result.best.architecture, config.device, config.configuration)
+    if measurement is None or not measurement.ok:
         return result
-    store_measurement(run.root, measured_ms)
-    return result.with_measurement(measured_ms)
+    store_measurement(run.root, measurement.latency_ms, measurement.source)
+    return result.with_measurement(measurement.latency_ms, measurement.source)
 
 
 def _runs_on_edgetpu(architecture: Architecture) -> str:
@@ -246,10 +246,12 @@ def _evaluator(data: OpenData, config: SearchConfig) -> Callable[[Architecture, 
     return evaluate
 
 
-def measure_architecture(architecture: Architecture, device: str, configuration: str | None) -> float | None:
-    """Latency of a network on a device, or None where the device cannot measure here and now.
+def measure_architecture(
+    architecture: Architecture, device: str, configuration: str | None
+) -> Measurement | None:
+    """Latency of a network on a device, measured or simulated; None where that is not possible here and now.
 
-    Latency does not depend on the weights, so fresh ones do.
+    Latency does not depend on the weights, so fresh ones do. A measurement that failed says why.
     """
     import tempfile
 
@@ -269,5 +271,4 @@ def measure_architecture(architecture: Architecture, device: str, configuration:
         path = Path(folder) / "model.tflite"
         images = noise if dtype == "int8" else None
         path.write_bytes(to_tflite(build_model(architecture), dtype=dtype, representative=images))
-        measurement = runner.measure_one(path, Path(folder))
-    return measurement.latency_ms if measurement.ok else None
+        return runner.measure_one(path, Path(folder))

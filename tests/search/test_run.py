@@ -85,7 +85,7 @@ def test_every_trial_is_scored_by_the_declared_reward(tmp_path: Path) -> None:
     assert best_json(tmp_path)["trial"] == best.number
     assert best_json(tmp_path)["architecture"] == json.loads(best.architecture.to_json())
     assert best_json(tmp_path)["nearest"] is None
-    assert best_json(tmp_path)["measured_ms"] is None
+    assert best_json(tmp_path)["measured_ms"] is None and best_json(tmp_path)["measured_source"] is None
 
 
 def test_the_study_is_an_ordinary_optuna_study(finished: Path) -> None:
@@ -194,7 +194,7 @@ def test_without_a_feasible_network_none_is_recommended(tmp_path: Path) -> None:
     assert data["nearest"]["gap_ms"] == pytest.approx(toy_latency_ms(closest.architecture) - 0.01)
     assert data["nearest"]["gap_percent"] > 100
     with pytest.raises(UsageError, match="recommends no network"):
-        store_measurement(tmp_path, 1.0)
+        store_measurement(tmp_path, 1.0, "measured")
 
 
 def test_risk_holds_the_upper_quantile_against_the_target(tmp_path: Path) -> None:
@@ -338,14 +338,32 @@ def test_an_estimator_that_breaks_fails_the_trial_only(tmp_path: Path) -> None:
     assert records[2].evaluation.reason == "no latency estimate: ValueError: unknown operator"
 
 
-def test_a_measurement_survives_an_extension_that_finds_nothing_better(tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", ["measured", "simulated"])
+def test_a_measurement_survives_an_extension_that_finds_nothing_better(tmp_path: Path, source: str) -> None:
     run(tmp_path)
-    store_measurement(tmp_path, 5.5)
+    store_measurement(tmp_path, 5.5, source)
     before = best_json(tmp_path)
-    assert before["measured_ms"] == 5.5
+    assert (before["measured_ms"], before["measured_source"]) == (5.5, source)
     result = run(tmp_path, resume=True)
-    assert result.measured_ms == 5.5
+    assert (result.measured_ms, result.measured_source) == (5.5, source)
     assert best_json(tmp_path) == before
+
+
+def test_a_measurement_of_an_earlier_version_was_measured(tmp_path: Path) -> None:
+    run(tmp_path)
+    store_measurement(tmp_path, 5.5, "simulated")
+    old = {key: value for key, value in best_json(tmp_path).items() if key != "measured_source"}
+    (tmp_path / "best.json").write_text(json.dumps(old))
+    result = run(tmp_path, resume=True)
+    assert (result.measured_ms, result.measured_source) == (5.5, "measured")
+    assert best_json(tmp_path)["measured_source"] == "measured"
+
+
+def test_a_measurement_of_unknown_source_is_not_stored(tmp_path: Path) -> None:
+    run(tmp_path)
+    with pytest.raises(ValueError, match="Received 'predicted'"):
+        store_measurement(tmp_path, 5.5, "predicted")
+    assert best_json(tmp_path)["measured_ms"] is None
 
 
 def test_events_tell_progress_and_eta(tmp_path: Path) -> None:
