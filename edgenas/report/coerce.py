@@ -6,7 +6,18 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["Metrics", "as_interval", "as_list", "as_mapping", "as_metrics", "as_number", "as_text"]
+from edgenas.device_profiles.measurement import MEASURED, SIMULATED
+
+__all__ = [
+    "Metrics",
+    "as_interval",
+    "as_list",
+    "as_mapping",
+    "as_metrics",
+    "as_number",
+    "as_source",
+    "as_text",
+]
 
 Metrics = dict[str, dict[str, float | None]]
 _LONGEST_TEXT = 400
@@ -29,6 +40,11 @@ def as_text(value: Any) -> str:
         return ""
     text = str(value)
     return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "…"
+
+
+def as_source(value: Any) -> str:
+    """Either "simulated" or "measured"; files of earlier versions do not say, and hold what was measured."""
+    return SIMULATED if value == SIMULATED else MEASURED
 
 
 def as_mapping(value: Any) -> dict[str, Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from edgenas.report.coerce import as_text
 from edgenas.report.commands import missing
 from edgenas.report.markup import Cell, Html, join, note, table, tag
 from edgenas.report.pareto_figure import pareto_figure
 from edgenas.report.progress_figure import progress_figure
 from edgenas.report.run_data import RunData
 from edgenas.report.study_data import Trial, front_of
-from edgenas.report.wording import interval, number
+from edgenas.report.wording import interval, number, status_text
 
 __all__ = ["front_section"]
 
@@ -59,7 +60,8 @@ def front_section(run: RunData) -> Html:
         f"The {_MOST_ROWS} trials with the highest reward" if len(every) > _MOST_ROWS else "Trials by reward"
     )
     inner = table(title, ["trial", "state", *_SCORES], rows, text_columns=2)
-    parts.append(tag("details", tag("summary", "Trials as a table"), inner))
+    rejected = _rejected(run)
+    parts.append(tag("details", tag("summary", "Trials as a table"), rejected, inner))
     return join(parts)
 
 
@@ -68,7 +70,19 @@ def _name(trial: Trial, best: int | None) -> str:
 
 
 def _state(trial: Trial) -> str:
-    return f"{trial.status}: {trial.reason}" if trial.reason else trial.status
+    state = status_text(trial.status)
+    return f"{state}: {trial.reason}" if trial.reason else state
+
+
+def _rejected(run: RunData) -> Html | None:
+    """What "rejected" means, where a trial is."""
+    if not any(trial.status == "rejected" for trial in run.trials):
+        return None
+    place = as_text(run.config.settings.get("require"))
+    return note(
+        f"Rejected networks would not run on {place or 'the accelerator'} as a whole, which this search requires, for "
+        "the reason beside them. They were not trained, so they have no score."
+    )
 
 
 def _scores(t: Trial) -> list[Cell]:

@@ -1,10 +1,11 @@
-"""Predicted beside measured: the profile, the predictor's card, the exported model, its operators."""
+"""Predicted beside measured or simulated: the profile, the predictor's card, the exported model, its operators."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
 
+from edgenas.device_profiles.measurement import MEASURED, SIMULATED
 from edgenas.report.commands import missing
 from edgenas.report.markup import Cell, Html, definitions, join, note, table, tag
 from edgenas.report.model_card import OperatorTime
@@ -13,7 +14,7 @@ from edgenas.report.run_data import RunData
 from edgenas.report.scatter_figure import relative_error, scatter_figure
 from edgenas.report.wording import interval, ms, number
 
-__all__ = ["operator_share", "operators_section", "predicted_measured_section"]
+__all__ = ["latency_section", "latency_title", "operator_share", "operators_section"]
 
 _MOST_BARS = 16
 _MOST_ROWS = 600
@@ -21,20 +22,28 @@ _SHARE_CLASSES = 6
 _MOST_CARD_ROWS = 40
 
 
-def predicted_measured_section(run: RunData) -> Html:
+def latency_title(run: RunData) -> str:
+    """Name of the section: what predictions are held against."""
+    return f"Predicted against {run.source}"
+
+
+def latency_section(run: RunData) -> Html:
     """The scatter of the profile with the predictor's card, then the models of this run."""
     parts: list[Html] = []
     if run.profile is None:
         parts.append(missing("This run folder holds no profile table.", "profile", run))
     else:
         figure = scatter_figure(run.profile, run.card.latency if run.card else None)
+        entries = run.profile.card[:_MOST_CARD_ROWS]
         card = tag(
             "div",
             tag("h3", "The predictor's card"),
-            definitions(_card_entry(key, value) for key, value in run.profile.card[:_MOST_CARD_ROWS]),
+            definitions(_card_entry(key, value, run.profile.source) for key, value in entries),
             class_="side",
         )
-        legend = note("One point per network, measured and predicted. Bars: 90% interval of the prediction.")
+        legend = note(
+            f"One point per network, {run.profile.source} and predicted. Bars: 90% interval of the prediction."
+        )
         picture = (
             tag("figure", figure, tag("figcaption", legend))
             if figure
@@ -44,8 +53,10 @@ def predicted_measured_section(run: RunData) -> Html:
     return join((*parts, _own_models(run)))
 
 
-def _card_entry(key: str, value: object) -> tuple[str, str]:
+def _card_entry(key: str, value: object, source: str) -> tuple[str, str]:
     """Title and value of an entry of the card; `mape_percent` 4.83 becomes MAPE 4.83%."""
+    # `networks_measured` is the name of the entry for a simulated device too.
+    key = key.replace(MEASURED, source)
     title, percent, rest = key.partition(" percent")
     title = title.replace("rmspe", "RMSPE").replace("mape", "MAPE")
     if not percent or rest:
@@ -71,38 +82,46 @@ def _own_models(run: RunData) -> Html:
             [
                 "winner (search)",
                 run.config.device,
-                *_times(best.predicted_ms, best.interval_ms, measured),
+                *_times(best.predicted_ms, best.interval_ms, measured, _remark(best.source, run)),
             ]
         )
     if run.card:
         own = run.card.latency
-        times = _times(own.predicted_ms, own.interval_ms, own.measured_ms, own.spread)
+        times = _times(
+            own.predicted_ms, own.interval_ms, own.measured_ms, _remark(own.source, run), own.spread
+        )
         rows.append([f"exported {own.kind}", own.device, *times])
     header = [
         "network",
         "device",
         "predicted",
         "90% interval",
-        "measured",
+        run.source,
         "spread",
         "error of the prediction",
     ]
-    parts = (
-        [table("Predicted and measured latency of the winner", header, rows, text_columns=2)] if rows else []
-    )
+    title = f"Predicted and {run.source} latency of the winner"
+    parts = [table(title, header, rows, text_columns=2)] if rows else []
     if run.card is None:
-        parts.append(missing("No exported model was measured yet.", "export", run))
+        parts.append(missing(f"No exported model was {run.source} yet.", "export", run))
     elif run.card.latency.error:
-        parts.append(note(f"The measurement failed: {run.card.latency.error}"))
+        what = "simulation" if run.card.latency.source == SIMULATED else "measurement"
+        parts.append(note(f"The {what} failed: {run.card.latency.error}"))
     if run.card and run.card.latency.in_domain is False:
         parts.append(note("The exported network lies outside what the predictor was fitted on."))
     return join(parts)
+
+
+def _remark(source: str | None, run: RunData) -> str:
+    """How a latency came about, where the column's title does not say it of all."""
+    return f" ({source})" if source and source != run.source else ""
 
 
 def _times(
     predicted: float | None,
     bounds: tuple[float, float] | None,
     measured: float | None,
+    remark: str,
     spread: float | None = None,
 ) -> list[Cell]:
     error: str | None = None
@@ -113,14 +132,14 @@ def _times(
     return [
         ms(predicted),
         interval(*bounds) if bounds else None,
-        ms(measured),
+        f"{ms(measured)}{remark if measured is not None else ''}",
         f"{100 * spread:.1f}%" if spread is not None else None,
         error,
     ]
 
 
 def operator_share(operators: Sequence[OperatorTime]) -> Html | None:
-    """One bar with the share of each operator type in the predicted (else the measured) time."""
+    """One bar with the share of each operator type in the predicted time, else in that on the device."""
     source, times = operator_times(operators)
     sums: dict[str, float] = defaultdict(float)
     for operator, time in zip(operators, times, strict=True):
@@ -168,11 +187,12 @@ def operators_section(run: RunData) -> Html:
     heading = (
         f"The {len(top)} slowest of {len(operators)} operators" if rest else "All operators, slowest first"
     )
+    checked = run.card.latency.source or run.source
     header: list[Cell] = [
         "operator",
-        "latency (upper bar predicted, lower bar measured)",
+        f"latency (upper bar predicted, lower bar {checked})",
         "predicted",
-        "measured",
+        checked,
     ]
     rows: list[list[Cell]] = [
         [f"{o.index} {o.type}", _bar(o, full), ms(o.predicted_ms), ms(o.measured_ms)] for o in top
@@ -184,7 +204,7 @@ def operators_section(run: RunData) -> Html:
         every = [
             [f"{o.index} {o.type}", ms(o.predicted_ms), ms(o.measured_ms)] for o in operators[:_MOST_ROWS]
         ]
-        inner = table("Operators in execution order", ["operator", "predicted", "measured"], every)
+        inner = table("Operators in execution order", ["operator", "predicted", checked], every)
         parts.append(tag("details", tag("summary", "All operators in execution order"), inner))
     return join(parts)
 

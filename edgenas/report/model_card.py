@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from edgenas.device_profiles.measurement import MEASURED, SIMULATED
 from edgenas.errors import UsageError
 from edgenas.report.coerce import (
     Metrics,
@@ -13,6 +14,7 @@ from edgenas.report.coerce import (
     as_mapping,
     as_metrics,
     as_number,
+    as_source,
     as_text,
 )
 
@@ -34,17 +36,18 @@ class ModelFile:
 
 @dataclass(frozen=True, slots=True)
 class CardLatency:
-    """Predicted and measured latency of the exported model.
+    """Predicted latency of the exported model, and the measured or simulated one.
 
     Attributes:
-        device: where it was measured.
+        device: what it is the latency on.
         kind: which file, "int8" or "float32".
         predicted_ms: predicted latency.
         interval_ms: its interval.
         in_domain: whether the predictor knows such networks; None where it was not said.
-        measured_ms: measured latency.
-        spread: relative interquartile range of the measurement.
-        error: why the measurement failed, or empty.
+        measured_ms: latency on the device.
+        source: how that came about, "measured" or "simulated"; None where nothing was tried.
+        spread: relative interquartile range of the measurement; None for a simulation, which is not repeated.
+        error: why there is no latency on the device, or empty.
     """
 
     device: str
@@ -53,18 +56,28 @@ class CardLatency:
     interval_ms: tuple[float, float] | None
     in_domain: bool | None
     measured_ms: float | None
+    source: str | None
     spread: float | None
     error: str
 
 
 @dataclass(frozen=True, slots=True)
 class OperatorTime:
-    """Time of one operator in execution order; None where it was not predicted or not measured."""
+    """Time of one operator in execution order.
+
+    Attributes:
+        index: position.
+        type: operator type.
+        predicted_ms: predicted time, None where it was not predicted.
+        measured_ms: time on the device, None where it is not known.
+        source: how that came about, "measured" or "simulated".
+    """
 
     index: int
     type: str
     predicted_ms: float | None
     measured_ms: float | None
+    source: str = MEASURED
 
 
 @dataclass(frozen=True)
@@ -76,7 +89,7 @@ class ModelCard:
         files: the files written.
         metrics: scores per format ("keras", "float32", "int8").
         head_errors: differences from Keras per task.
-        latency: predicted and measured latency.
+        latency: predicted latency, and that on the device.
         operators: times per operator.
         versions: versions of the software that exported it.
         parameters: trainable parameters.
@@ -108,8 +121,7 @@ def read_model_card(raw: dict[str, Any]) -> ModelCard:
             f"got {as_text(raw.get('format'))!r}, version {as_text(raw.get('version'))!r}. "
             "Write it again with `edgenas export --int8`."
         )
-    latency = as_mapping(raw.get("latency"))
-    in_domain = latency.get("predicted_in_domain")
+    latency = _latency(as_mapping(raw.get("latency")))
     files = {kind: as_mapping(item) for kind, item in as_mapping(raw.get("files")).items()}
     return ModelCard(
         name=as_text(raw.get("name")),
@@ -121,17 +133,8 @@ def read_model_card(raw: dict[str, Any]) -> ModelCard:
         ),
         metrics={kind: as_metrics(scores) for kind, scores in as_mapping(raw.get("metrics")).items()},
         head_errors=as_metrics(raw.get("head_errors")),
-        latency=CardLatency(
-            device=as_text(latency.get("device")),
-            kind=as_text(latency.get("file")) or "int8",
-            predicted_ms=as_number(latency.get("predicted_ms")),
-            interval_ms=as_interval(latency.get("predicted_interval_ms")),
-            measured_ms=as_number(latency.get("measured_ms")),
-            in_domain=in_domain if isinstance(in_domain, bool) else None,
-            spread=as_number(latency.get("measured_spread")),
-            error=as_text(latency.get("measured_error")),
-        ),
-        operators=tuple(_operators(as_list(raw.get("operators_ms")))),
+        latency=latency,
+        operators=tuple(_operators(as_list(raw.get("operators_ms")), latency.source or MEASURED)),
         versions={key: as_text(value) for key, value in as_mapping(raw.get("versions")).items()},
         parameters=as_number(raw.get("parameters")),
         macs=as_number(raw.get("macs")),
@@ -139,12 +142,29 @@ def read_model_card(raw: dict[str, Any]) -> ModelCard:
     )
 
 
-def _operators(items: list[Any]) -> list[OperatorTime]:
+def _latency(raw: dict[str, Any]) -> CardLatency:
+    in_domain, source = raw.get("predicted_in_domain"), raw.get("measured_source")
+    measured_ms, error = as_number(raw.get("measured_ms")), as_text(raw.get("measured_error"))
+    known = source is not None or measured_ms is not None or bool(error)
+    return CardLatency(
+        device=as_text(raw.get("device")),
+        kind=as_text(raw.get("file")) or "int8",
+        predicted_ms=as_number(raw.get("predicted_ms")),
+        interval_ms=as_interval(raw.get("predicted_interval_ms")),
+        in_domain=in_domain if isinstance(in_domain, bool) else None,
+        measured_ms=measured_ms,
+        source=as_source(source) if known else None,
+        spread=None if source == SIMULATED else as_number(raw.get("measured_spread")),
+        error=error,
+    )
+
+
+def _operators(items: list[Any], source: str) -> list[OperatorTime]:
     found = []
     for position, item in enumerate(map(as_mapping, items)):
         index = as_number(item.get("index"))
         predicted, measured = as_number(item.get("predicted_ms")), as_number(item.get("measured_ms"))
         if predicted is not None or measured is not None:
             place = position if index is None else int(index)
-            found.append(OperatorTime(place, as_text(item.get("type")), predicted, measured))
+            found.append(OperatorTime(place, as_text(item.get("type")), predicted, measured, source))
     return found

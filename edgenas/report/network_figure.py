@@ -67,7 +67,7 @@ def network_figure(
         title: name of the figure.
         widest: channels that fill the height; see `most_channels`.
         times: latency per part in ms as `part_times` gives it; its shares stand under the parts.
-        source: "predicted" or "measured", for the times.
+        source: "predicted", "measured" or "simulated", for the times.
     """
     share = _Shares(times, source)
     blocks = sum(len(stage.blocks) for stage in arch.stages)

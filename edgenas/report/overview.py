@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from edgenas.report.coerce import as_list, as_number, as_text
+from edgenas.latency_models.fitted_to import simulated_by
+from edgenas.report.coerce import as_list, as_number, as_source, as_text
 from edgenas.report.markup import Html, code, definitions, join, note, tag
 from edgenas.report.run_data import Candidate, RunConfig, RunData
-from edgenas.report.wording import duration, interval, ms, number
+from edgenas.report.wording import duration, interval, ms, number, status_text
 
 __all__ = ["header", "overview"]
 
@@ -72,7 +73,9 @@ def _tiles(run: RunData) -> list[Html]:
         tiles.append(_measured_tile(run, best))
     counts = Counter(t.status for t in run.trials)
     feasible = sum(t.feasible for t in run.trials if t.completed)
-    others = [f"{count} {status}" for status, count in sorted(counts.items()) if status != "completed"]
+    others = [
+        f"{count} {status_text(status)}" for status, count in sorted(counts.items()) if status != "completed"
+    ]
     detail = ", ".join([f"{counts['completed']} completed", f"{feasible} within the target", *others])
     tiles.append(_tile("Trials", str(len(run.trials)), detail))
     return tiles
@@ -83,13 +86,14 @@ def _measured_tile(run: RunData, best: Candidate) -> Html:
     if exported and exported.measured_ms is not None:
         spread = f", spread {100 * exported.spread:.1f}%" if exported.spread is not None else ""
         return _tile(
-            "Measured latency",
+            f"{as_source(exported.source).capitalize()} latency",
             ms(exported.measured_ms),
             f"exported {exported.kind} model on {exported.device}{spread}",
         )
     if best.measured_ms is not None:
-        return _tile("Measured latency", ms(best.measured_ms), f"on {run.config.device}")
-    return _tile("Measured latency", "—", "not measured yet")
+        title = f"{as_source(best.source).capitalize()} latency"
+        return _tile(title, ms(best.measured_ms), f"on {run.config.device}")
+    return _tile(f"{run.source.capitalize()} latency", "—", f"not {run.source} yet")
 
 
 def _facts(run: RunData) -> Html:
@@ -104,6 +108,8 @@ def _facts(run: RunData) -> Html:
         )
     )
     device = [as_text(settings.get("device")), as_text(settings.get("configuration"))]
+    predictor = [as_text(settings.get("predictor")), simulated_by(run.predictor_card)]
+    require = as_text(settings.get("require"))
     versions = {
         "edgenas": as_text(settings.get("edgenas_version")),
         **(run.card.versions if run.card else {}),
@@ -113,7 +119,8 @@ def _facts(run: RunData) -> Html:
     pairs = [
         ("Device", ", ".join(filter(None, device))),
         ("Latency target", f"{ms(config.target_ms)}{_risk(settings)}" if config.target_ms else ""),
-        ("Predictor", as_text(settings.get("predictor"))),
+        ("Predictor", ", ".join(filter(None, predictor))),
+        ("Required", f"every operator on {require}" if require else ""),
         ("Reward", as_text(settings.get("reward"))),
         ("Search space", space if config.space else ""),
         ("Data", ", ".join(filter(None, (as_text(data.get("source")), size)))),

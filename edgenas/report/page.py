@@ -10,7 +10,7 @@ from edgenas.errors import UsageError
 from edgenas.report.coerce import as_list, as_text
 from edgenas.report.commands import missing
 from edgenas.report.front_section import front_section
-from edgenas.report.latency_section import operators_section, predicted_measured_section
+from edgenas.report.latency_section import latency_section, latency_title, operators_section
 from edgenas.report.look import SCRIPT, STYLE
 from edgenas.report.markup import Html, join, note, tag
 from edgenas.report.metrics_section import metrics_section
@@ -51,7 +51,7 @@ def render(run: RunData) -> str:
         ("overview", "Overview", overview(run)),
         ("front", "Quality against latency", front_section(run)),
         ("winner", "The network", network_section(run)),
-        ("latency", "Predicted against measured", predicted_measured_section(run)),
+        ("latency", latency_title(run), latency_section(run)),
         ("metrics", "Metrics", metrics_section(run)),
         ("pictures", "Pictures", _pictures(run)),
         ("operators", "Operators", operators_section(run)),
@@ -62,7 +62,7 @@ def render(run: RunData) -> str:
         header(run),
         tag("nav", tag("ul", *links), aria_label="Sections"),
         tag("main", _problems(run), *(_section(*section) for section in sections)),
-        tag("footer", tag("p", "Written by edgenas. Every latency is labelled predicted or measured.")),
+        tag("footer", tag("p", "Written by edgenas. Every latency says how it came about.")),
         tag("div", id="tip", role="status", hidden="hidden"),
         tag("script", Html(SCRIPT)),
     )

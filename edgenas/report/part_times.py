@@ -15,11 +15,12 @@ def operator_times(operators: Sequence[OperatorTime]) -> tuple[str, list[float]]
     """Times in milliseconds with their source, never mixed.
 
     Returns:
-        ("predicted", times) where every operator has a prediction, else ("measured", times).
+        ("predicted", times) where every operator has a prediction, else the times on the device with their own
+        source, ("measured", times) or ("simulated", times).
     """
     if all(o.predicted_ms is not None for o in operators):
         return "predicted", [max(o.predicted_ms or 0.0, 0.0) for o in operators]
-    return "measured", [max(o.measured_ms or 0.0, 0.0) for o in operators]
+    return operators[0].source, [max(o.measured_ms or 0.0, 0.0) for o in operators]
 
 
 def part_times(arch: Architecture, operators: Sequence[OperatorTime]) -> dict[str, float] | None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edgenas.device_profiles.measurement import MEASURED
 from edgenas.errors import UsageError
+from edgenas.latency_models.predictor_file import CARD_FILE
 from edgenas.report.coerce import (
     Metrics,
     as_interval,
@@ -16,6 +18,7 @@ from edgenas.report.coerce import (
     as_mapping,
     as_metrics,
     as_number,
+    as_source,
     as_text,
 )
 from edgenas.report.model_card import ModelCard, read_model_card
@@ -77,7 +80,8 @@ class Candidate:
         reward: value of the objective.
         predicted_ms: predicted latency.
         interval_ms: its interval.
-        measured_ms: latency measured after the search, where it was.
+        measured_ms: latency on the device, found after the search, None where it was not.
+        source: how that came about, "measured" or "simulated"; None without it.
     """
 
     trial: int | None
@@ -89,11 +93,12 @@ class Candidate:
     predicted_ms: float | None
     interval_ms: tuple[float, float] | None
     measured_ms: float | None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ProfilePoint:
-    """One measured network or operator beside its prediction, in milliseconds."""
+    """One measured (or simulated) network or operator beside its prediction, in milliseconds."""
 
     name: str
     measured_ms: float
@@ -104,17 +109,19 @@ class ProfilePoint:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The predictor's test against measurements, as stored in profile.json.
+    """The predictor's test against latencies on the device, as stored in profile.json.
 
     Attributes:
-        device: where it was measured.
+        device: what they are latencies on.
         card: scalar entries of the predictor's card, in their order.
         points: the compared networks.
+        source: how the latencies came about, "measured" or "simulated".
     """
 
     device: str
     card: tuple[tuple[str, Any], ...]
     points: tuple[ProfilePoint, ...]
+    source: str = MEASURED
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,7 @@ class RunData:
         trained: metrics after the final training, or None.
         card: the model card of the export, or None.
         profile: predicted against measured, or None.
+        predictor_card: card of the predictor that the search used; empty where there is none.
         samples: path of the stored pictures, or None.
         problems: one sentence per part that exists but cannot be read.
     """
@@ -142,8 +150,22 @@ class RunData:
     trained: Metrics | None = None
     card: ModelCard | None = None
     profile: Profile | None = None
+    predictor_card: dict[str, Any] = field(default_factory=dict)
     samples: Path | None = None
     problems: tuple[str, ...] = field(default=())
+
+    @property
+    def source(self) -> str:
+        """How latencies on the device came about: "measured", "simulated" or "measured or simulated".
+
+        Where there is none yet, those count that the predictor was fitted to.
+        """
+        known = {
+            self.profile.source if self.profile else None,
+            self.best.source if self.best else None,
+            self.card.latency.source if self.card else None,
+        } - {None}
+        return " or ".join(sorted(filter(None, known))) or as_source(self.predictor_card.get("source"))
 
 
 def read_run(folder: Path) -> RunData:
@@ -192,6 +214,7 @@ def read_run(folder: Path) -> RunData:
         trained=optional(folder / "train" / "metrics.json", "metrics of the final training", _trained),
         card=optional(card_path, "model card", read_model_card) if card_path else None,
         profile=optional(folder / "profile.json", "profile", _profile),
+        predictor_card=optional(folder / "predictor" / CARD_FILE, "card of the predictor", as_mapping) or {},
         samples=samples if samples.is_file() else None,
         problems=tuple(problems),
     )
@@ -229,7 +252,7 @@ def _config(raw: Any, path: Path) -> RunConfig:
 
 def _candidate(raw: dict[str, Any]) -> Candidate:
     architecture = as_mapping(raw.get("architecture"))
-    trial = as_number(raw.get("trial"))
+    trial, measured_ms = as_number(raw.get("trial")), as_number(raw.get("measured_ms"))
     return Candidate(
         trial=None if trial is None else int(trial),
         feasible=raw.get("feasible") is True,
@@ -239,7 +262,8 @@ def _candidate(raw: dict[str, Any]) -> Candidate:
         reward=as_number(raw.get("reward")),
         predicted_ms=as_number(raw.get("predicted_ms")),
         interval_ms=as_interval(raw.get("predicted_interval_ms")),
-        measured_ms=as_number(raw.get("measured_ms")),
+        measured_ms=measured_ms,
+        source=None if measured_ms is None else as_source(raw.get("measured_source")),
     )
 
 
@@ -270,7 +294,9 @@ def _profile(raw: dict[str, Any]) -> Profile:
         if measured is not None and predicted is not None and measured > 0 and predicted > 0:
             low, high = as_number(item.get("low_ms")), as_number(item.get("high_ms"))
             points.append(ProfilePoint(as_text(item.get("name")), measured, predicted, low, high))
-    return Profile(as_text(raw.get("device")), tuple(_scalars(as_mapping(raw.get("card")))), tuple(points))
+    card = as_mapping(raw.get("card"))
+    source = as_source(card.get("source"))
+    return Profile(as_text(raw.get("device")), tuple(_scalars(card)), tuple(points), source)
 
 
 def _scalars(card: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -1,4 +1,4 @@
-"""Predicted against measured latency: a point per profiled network, the identity line, intervals as bars."""
+"""Predicted against measured or simulated latency: one point per network, the identity line, intervals as bars."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_POINTS = 1500
 
 
 def relative_error(predicted_ms: float, measured_ms: float) -> str:
-    """Signed error of the prediction relative to the measurement, in percent."""
+    """Signed error of the prediction relative to the latency on the device, in percent."""
     return f"{100 * (predicted_ms - measured_ms) / measured_ms:+.1f}%".replace("-", "−")
 
 
@@ -25,11 +25,12 @@ def scatter_figure(profile: Profile, exported: CardLatency | None) -> Html | Non
     """The figure, or None when the profile holds no point.
 
     Args:
-        profile: measured and predicted latencies.
-        exported: latency of the exported model; drawn when it was measured on the same device.
+        profile: latencies on the device and predicted ones.
+        exported: latency of the exported model; drawn when it is of the same device and came about in the same way.
     """
     if not profile.points:
         return None
+    source = profile.source
     step = -(-len(profile.points) // _MOST_POINTS)
     points = sorted(profile.points[::step], key=lambda p: p.measured_ms)
     ends = [v for p in points for v in (p.measured_ms, p.predicted_ms, p.low_ms, p.high_ms) if v is not None]
@@ -40,27 +41,27 @@ def scatter_figure(profile: Profile, exported: CardLatency | None) -> Html | Non
     log = max(ends) / min(ends) > _LOG_FROM_RATIO
     x, y = scale_over(ends, _LEFT, _RIGHT, log=log), scale_over(ends, _BOTTOM, _TOP, log=log)
     plot = Plot(_WIDTH, _HEIGHT, x, y)
-    parts = [plot.axes("measured latency (ms)", "predicted latency (ms)")]
+    parts = [plot.axes(f"{source} latency (ms)", "predicted latency (ms)")]
     parts.append(line(x.start, y.start, x.end, y.end, "identity"))
-    parts.append(text(x.end - 4, y.end - 8, "predicted = measured", "tick", anchor="end"))
+    parts.append(text(x.end - 4, y.end - 8, f"predicted = {source}", "tick", anchor="end"))
     parts += [_bar(plot, p) for p in points]
-    parts += [_point(plot, p) for p in points]
+    parts += [_point(plot, p, source) for p in points]
     if own:
         measured, predicted = own
         error = relative_error(predicted, measured)
-        tip = f"Exported model\nmeasured {ms(measured)}\npredicted {ms(predicted)}\nerror {error}"
+        tip = f"Exported model\n{source} {ms(measured)}\npredicted {ms(predicted)}\nerror {error}"
         parts.append(mark("winner", tip, diamond(x(measured), y(predicted), 9)))
     description = (
-        f"{len(points)} networks measured on {profile.device or 'the device'}: measured latency across, "
+        f"{len(points)} networks {source} on {profile.device or 'the device'}: {source} latency across, "
         "predicted latency upwards, 90% intervals as vertical bars. The diagonal is an exact prediction."
     )
     return chart(
-        "scatter", "Predicted against measured latency", description, (_WIDTH, _HEIGHT), parts, "wide"
+        "scatter", f"Predicted against {source} latency", description, (_WIDTH, _HEIGHT), parts, "wide"
     )
 
 
 def _own(profile: Profile, exported: CardLatency | None) -> tuple[float, float] | None:
-    if exported is None or exported.device != profile.device:
+    if exported is None or (exported.device, exported.source) != (profile.device, profile.source):
         return None
     if (
         not exported.measured_ms
@@ -80,11 +81,11 @@ def _bar(plot: Plot, point: ProfilePoint) -> Html:
     return line(x, plot.y(low), x, plot.y(max(point.high_ms, low)), "interval")
 
 
-def _point(plot: Plot, point: ProfilePoint) -> Html:
+def _point(plot: Plot, point: ProfilePoint, source: str) -> Html:
     x, y = plot.x(point.measured_ms), plot.y(point.predicted_ms)
     lines = [
         point.name or "network",
-        f"measured {ms(point.measured_ms)}",
+        f"{source} {ms(point.measured_ms)}",
         f"predicted {ms(point.predicted_ms)}",
         f"error {relative_error(point.predicted_ms, point.measured_ms)}",
     ]

@@ -16,6 +16,7 @@ __all__ = [
     "metric_text",
     "ms",
     "number",
+    "status_text",
 ]
 
 DASH = "—"
@@ -93,6 +94,11 @@ def duration(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def status_text(status: str) -> str:
+    """The state of a trial; "rejected" alone would not say that no training was spent on it."""
+    return "rejected untrained" if status == "rejected" else status
 
 
 def byte_size(size: float | None) -> str:
