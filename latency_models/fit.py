@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edgenas.errors import EdgenasError, MissingDependencyError, UsageError
+from edgenas.errors import EdgenasError, MissingDependencyError
 from edgenas.latency_models.design_matrix import DesignMatrix, Row
 from edgenas.latency_models.domain import Domain
 from edgenas.latency_models.error_band import ErrorBand
 from edgenas.latency_models.evaluation import accuracy
-from edgenas.latency_models.feature_sets import FeatureSet, usual_features
+from edgenas.latency_models.feature_sets import FEATURE_SETS, FeatureSet
 from edgenas.latency_models.predictor import LatencyPredictor
 
 __all__ = ["UNSTABLE", "Fit", "Point", "accuracy_of", "fit"]
@@ -69,7 +69,7 @@ def fit(
     confidence: float = 0.9,
     seed: int = 0,
     facts: Mapping[str, Any] | None = None,
-    features: FeatureSet | None = None,
+    features: FeatureSet = FEATURE_SETS["xnnpack"],
 ) -> Fit:
     """Fits non-negative coefficients to end-to-end and per-operator rows together.
 
@@ -86,14 +86,12 @@ def fit(
         confidence: confidence of the intervals.
         seed: seed of the split.
         facts: further entries for the card: machine, protocol, versions, date.
-        features: what operators are priced by; without it what is usual for the kind of device that `device` names
-            (`feature_sets.usual_features`), XNNPACK's for one that is not in the catalogue.
+        features: what operators are priced by; see `feature_sets.usual_features`.
 
     Raises:
         EdgenasError: too few rows are usable.
         MissingDependencyError: SciPy is not installed.
     """
-    features = features or _features_of(device)
     usable = [row for row in rows if row.disagreement is None or row.disagreement <= UNSTABLE]
     networks = [row for row in usable if row.kind == "network"]
     measured = sum(row.kind == "network" for row in rows)
@@ -147,15 +145,6 @@ def fit(
         **(facts or {}),
     }
     return Fit(predictor, card, tuple(points))
-
-
-def _features_of(device: str) -> FeatureSet:
-    from edgenas.device_profiles.catalogue import load_device
-
-    try:
-        return usual_features(load_device(device).kind)
-    except UsageError:
-        return usual_features("")
 
 
 def _solve(matrix: DesignMatrix, chosen: npt.NDArray[np.intp]) -> FloatArray:

@@ -79,9 +79,8 @@ def collect(
 def _rounds(protocol: Protocol, table: MeasurementTable) -> int:
     """How many rounds there may be: where all of an earlier call are used up, some more for what still disagrees."""
     usual = max(protocol.processes, protocol.max_processes)
-    if table.rounds < usual:
-        return usual
-    return table.rounds + max(usual - protocol.processes, 1)
+    further = usual - protocol.processes
+    return usual if not further or table.rounds < usual else table.rounds + further
 
 
 def _disagrees(table: MeasurementTable, model: PlannedModel, agreement: float) -> bool:

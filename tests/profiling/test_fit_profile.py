@@ -76,3 +76,13 @@ def test_a_cpu_without_operator_times_starts_from_a_phone_where_that_does_better
     assert (fitted.card["networks_measured"], fitted.card["networks_unstable"]) == (20, 1)
     errors = [fitted.predictor.predict(r.graph).latency_ms / r.measured_ms - 1 for r in rows[20:]]
     assert np.mean(np.abs(errors)) < 0.03
+
+
+def test_the_kind_of_device_says_what_operators_are_priced_by() -> None:
+    rows = [
+        replace(row, operator_ms=(row.measured_ms / len(row.graph.operators),) * len(row.graph.operators))
+        for row in _rows(12, 1.0)
+    ]
+    mine = replace(load_device("ethos-u55-128"), name="my-own")
+    fitted = fit_profile(rows, profile=mine, configuration="128", seed=0, facts={})
+    assert fitted.predictor.features.name == "ethos-u"

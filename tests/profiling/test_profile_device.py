@@ -179,6 +179,23 @@ def test_the_same_call_measures_again_what_still_disagrees(simulated: Simulated,
     assert quiet.calls == [victim] * 2
 
 
+def test_one_process_is_enough_where_the_device_says_so(simulated: Simulated, tmp_path: Path) -> None:
+    """A simulated device has one process per model, so nothing can disagree and nothing is done again."""
+    device = replace(load_device("host"), protocol=Protocol(processes=1, max_processes=1))
+    for number in range(2):
+        runner = simulated()
+        profile_device(
+            device,
+            load_space("demo"),
+            tmp_path,
+            runner=runner,
+            input_shape=(64, 96),
+            head_channels=HEADS,
+            networks=12,
+        )
+        assert len(runner.calls) == (len(set(runner.calls)) if number == 0 else 0)
+
+
 def test_failures_are_kept_and_counted(simulated: Simulated, tmp_path: Path) -> None:
     runner = simulated()
     profile(runner, tmp_path / "a")
