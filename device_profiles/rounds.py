@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from typing import Protocol as Shape
 
-from edgenas.device_profiles.measurement import instability, quantile, relative_gap
+from edgenas.device_profiles.measurement import instability, quantile
 from edgenas.device_profiles.protocol import Protocol
 from edgenas.device_profiles.worker_process import WorkerFailureError
 
@@ -64,11 +64,6 @@ class Series:
     error: str = ""
 
     @property
-    def disagreement(self) -> float:
-        """Relative gap between the two lowest per-process medians; 0 for fewer than two."""
-        return relative_gap([quantile(repeats, 0.5) for repeats in self.repeats_ms]) or 0.0
-
-    @property
     def details(self) -> dict[str, Any]:
         """What only some readers of the number want to know: versions, and how far others had the CPU."""
         told: dict[str, Any] = {key: self.facts[key] for key in ("python", "numpy") if key in self.facts}
@@ -107,7 +102,7 @@ def measure_in_rounds(
     operators: bool = False,
     timeout_seconds: float | None = None,
 ) -> list[Series]:
-    """Measures models by at least `protocol.processes` processes each.
+    """Measures models by at least `protocol.processes` processes each, unstable ones by further processes.
 
     The order turns round in every other round, so that no model is always the first. A process that fails on a
     model takes no other model with it: the rest of the round goes on in a new process.
@@ -130,9 +125,7 @@ def measure_in_rounds(
         if turn < protocol.processes:
             due = [(i, s) for i, s in enumerate(series) if not s.error]
         else:
-            due = [
-                (i, s) for i, s in enumerate(series) if not s.error and s.disagreement > protocol.agreement
-            ]
+            due = [(i, s) for i, s in enumerate(series) if not s.error and s.instability(protocol)]
         if not due:
             break
         _Round(protocol, start, delegate, timeout_seconds, turn).run(

@@ -119,6 +119,8 @@ def test_facts_of_the_processes_are_kept_and_a_busy_cpu_is_told(fake_worker: Any
     assert (busy.runtime, busy.delegate) == ("tflite-runtime", "XNNPACK")
     assert busy.unstable == "others took the CPU in 60% of the fastest process's repeats"
     assert noisy.unstable.startswith("the two fastest of 2 processes differ by 9.0%")
+    (again,) = _runner(fake_worker).measure([fake_worker.model("busy")], replace(_PROTOCOL, max_processes=4))
+    assert len(again.repeats_ms) == 4, "what is unstable is measured again"
 
 
 def test_the_wanted_runtime_goes_to_the_worker(fake_worker: Any) -> None:
