@@ -133,7 +133,7 @@ def _checked(latency: dict[str, Any]) -> str:
     """The latency on the device with how it came about, or why there is none."""
     source = latency["measured_source"] or MEASURED
     if latency["measured_error"] is not None:
-        return f"not {source}: {latency['measured_error']}"
+        return f"not {source} ({latency['measured_error']})"
     if latency["measured_ms"] is None:
         return f"not {source}"
     return f"{source} {format_ms(latency['measured_ms'])}"

@@ -10,6 +10,7 @@ import click
 
 from edgenas.cli.options import data_options, json_option, parse_tasks, predictor_option
 from edgenas.cli.output import format_ms, metrics_table, print_json, progress, say
+from edgenas.device_profiles.measurement import MEASURED
 from edgenas.errors import UsageError
 from edgenas.workflow.runs import new_run_folder
 
@@ -194,7 +195,8 @@ def _show(result: SearchResult) -> None:
 
 
 def _checked(result: SearchResult) -> str:
-    """The latency of the recommendation on the device, with how it came about."""
+    """The latency of the recommendation on the device with how it came about, or why there is none."""
     if result.measured_ms is None:
-        return "not measured"
+        reason = f" ({result.measured_error})" if result.measured_error else ""
+        return f"not {result.measured_source or MEASURED}{reason}"
     return f"{result.measured_source} {format_ms(result.measured_ms)}"

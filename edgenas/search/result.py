@@ -48,7 +48,8 @@ class SearchResult:
         rejected: how many were not trained, for what the search requires.
         require: see `SearchConfig.require`.
         measured_ms: latency of `best` on the device, None when it is not known.
-        measured_source: how it came about, "measured" or "simulated"; None without a latency.
+        measured_source: how it came about, "measured" or "simulated"; None where nothing was tried.
+        measured_error: why an attempt of this session gave no latency, else empty; never stored.
     """
 
     run_dir: Path
@@ -63,6 +64,7 @@ class SearchResult:
     require: str | None = None
     measured_ms: float | None = None
     measured_source: str | None = None
+    measured_error: str = ""
 
     @property
     def feasible(self) -> bool:
@@ -71,11 +73,16 @@ class SearchResult:
 
     def with_measurement(self, measured_ms: float, source: str) -> SearchResult:
         """The same result with the latency of `best` on the device; `source` is "measured" or "simulated"."""
-        return replace(self, measured_ms=measured_ms, measured_source=source)
+        return replace(self, measured_ms=measured_ms, measured_source=source, measured_error="")
+
+    def with_failed_measurement(self, error: str, source: str) -> SearchResult:
+        """The same result with the reason why `best` has no latency on the device; `source` as above."""
+        return replace(self, measured_ms=None, measured_source=source, measured_error=error)
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `best.json`."""
         rejected = {} if self.require is None else {"rejected": self.rejected}
+        unknown = {"measured_error": self.measured_error} if self.measured_error else {}
         required = {} if self.require is None else {"require": self.require}
         return {
             "format": FORMAT,
@@ -85,6 +92,7 @@ class SearchResult:
             **_described(self.best),
             "measured_ms": self.measured_ms,
             "measured_source": self.measured_source,
+            **unknown,
             "metrics": None if self.best is None else dict(self.best.evaluation.metrics),
             "nearest": self._nearest(),
             "pareto": [

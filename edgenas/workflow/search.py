@@ -212,8 +212,10 @@ def _run(
     if result.best is None or config.device is None or result.measured_ms is not None:
         return result
     measurement = measure_architecture(result.best.architecture, config.device, config.configuration)
-    if measurement is None or not measurement.ok:
+    if measurement is None:
         return result
+    if not measurement.ok:
+        return result.with_failed_measurement(measurement.error, measurement.source)
     store_measurement(run.root, measurement.latency_ms, measurement.source)
     return result.with_measurement(measurement.latency_ms, measurement.source)
 

@@ -26,6 +26,15 @@ def test_search(tmp_path: Path, ms: float | None, source: str | None, words: str
     assert search._checked(result) == words
 
 
+def test_search_whose_recommendation_cannot_be_simulated(tmp_path: Path) -> None:
+    result = SearchResult(tmp_path, None, None, None, (), 1, 0, 0)
+    assert "measured_error" not in result.to_dict()
+    failed = result.with_failed_measurement("RESIZE stays on the CPU", "simulated")
+    assert search._checked(failed) == "not simulated (RESIZE stays on the CPU)"
+    assert failed.to_dict()["measured_error"] == "RESIZE stays on the CPU"
+    assert failed.with_measurement(1.0, "simulated").measured_error == ""
+
+
 @pytest.mark.parametrize(
     ("latency", "words"),
     [
@@ -38,7 +47,7 @@ def test_search(tmp_path: Path, ms: float | None, source: str | None, words: str
                 "measured_source": "simulated",
                 "measured_error": "RESIZE stays on the CPU",
             },
-            "not simulated: RESIZE stays on the CPU",
+            "not simulated (RESIZE stays on the CPU)",
         ),
     ],
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from command_line import EXPORT, SEARCH, CommandLine, Outcome
 
 from edgenas.device_profiles import Measurement
 from edgenas.space import Architecture
-from edgenas.workflow.search import measure_architecture
+from edgenas.storage import write_json
+from edgenas.workflow.search import measure_architecture, resume_search
 
 pytest.importorskip("ethosu.vela", reason="needs ethos-u-vela: pip install 'edgenas[vela]'")
 pytest.importorskip("tensorflow", reason="searching needs TensorFlow")
@@ -106,3 +108,17 @@ def test_the_network_of_the_search_is_handed_back_with_its_source(
     assert found.source == "simulated"
     assert found.latency_ms == pytest.approx(_json(folder / "best.json")["measured_ms"], rel=1e-2)
     assert measure_architecture(best, "pixel4", None) is None
+
+
+def test_a_recommendation_that_vela_refuses_says_why(
+    folder: Path, told: dict[str, Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(folder, tmp_path / "run")
+    best = _json(tmp_path / "run" / "best.json")
+    write_json(tmp_path / "run" / "best.json", {**best, "measured_ms": None, "measured_source": None})
+    refused = Measurement("ethos-u55", "128", "", "failed", "operators on the CPU", source="simulated")
+    monkeypatch.setattr("edgenas.device_profiles.vela_runner.VelaRunner._measurement", lambda *a: refused)
+    result = resume_search(tmp_path / "run")
+    assert (result.measured_ms, result.measured_source) == (None, "simulated")
+    assert result.measured_error == "operators on the CPU"
+    assert _json(tmp_path / "run" / "best.json")["measured_ms"] is None
