@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edgenas.errors import EdgenasError, UsageError
+from edgenas.errors import EdgenasError, UsageError, no_such_file
 
 __all__ = [
     "append_jsonl",
     "atomic_path",
+    "read_file",
     "read_json",
     "read_jsonl",
     "require_writable",
@@ -96,6 +98,32 @@ def read_json(path: Path, what: str) -> Any:
         raise UsageError(f"No {what} at {path}: the file does not exist.") from error
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path} cannot be read as the {what}: {error}.") from error
+
+
+def read_file(path: Path, *, most_bytes: int) -> bytes:
+    """Reads a user's file whole; devices and pipes, which may never end, and files that are too large are not opened.
+
+    Raises:
+        UsageError: the file is missing, no plain file, larger than `most_bytes`, or cannot be read.
+    """
+    try:
+        about = path.stat()
+        if stat.S_ISDIR(about.st_mode):
+            raise UsageError(f"Cannot read {path}: it is a folder. Name a file in it.")
+        if not stat.S_ISREG(about.st_mode):
+            raise UsageError(
+                f"Cannot read {path}: it is a device or a pipe. Copy its content into a file first."
+            )
+        if about.st_size > most_bytes:
+            raise UsageError(
+                f"Cannot read {path}: it has {about.st_size:,} bytes, and such files have {most_bytes:,} at most."
+            )
+        return path.read_bytes()
+    except FileNotFoundError as error:
+        raise no_such_file(path) from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a zero byte.
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise UsageError(f"Cannot read {path}: {reason}.") from error
 
 
 def append_jsonl(path: Path, record: dict[str, Any]) -> None:

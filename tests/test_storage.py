@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -18,6 +19,7 @@ from edgenas.errors import EdgenasError, UsageError
 from edgenas.storage import (
     append_jsonl,
     atomic_path,
+    read_file,
     read_json,
     read_jsonl,
     require_writable,
@@ -172,3 +174,23 @@ def test_kill_leaves_whole_files(tmp_path: Path) -> None:
         assert json.loads((tmp_path / "value.json").read_text())["text"] == "x" * 10_000
         table = read_jsonl(tmp_path / "table.jsonl")
         assert len(table) >= lines and table[-1]["i"] >= lines - 1
+
+
+def test_read_file_reads_plain_files_only(tmp_path: Path) -> None:
+    file, pipe, link = tmp_path / "a", tmp_path / "pipe", tmp_path / "loop"
+    file.write_bytes(b"12345")
+    os.mkfifo(pipe)
+    link.symlink_to(link)
+    assert read_file(file, most_bytes=5) == b"12345"
+    for path, expected in (
+        (tmp_path, "it is a folder"),
+        (pipe, "it is a device or a pipe"),
+        (Path("/dev/zero"), "it is a device or a pipe"),
+        (link, "Too many levels of symbolic links"),
+        (Path("a\0b"), "null byte"),
+        (tmp_path / "none", "No such file"),
+    ):
+        with pytest.raises(UsageError, match=expected):
+            read_file(path, most_bytes=5)
+    with pytest.raises(UsageError, match="it has 5 bytes, and such files have 4 at most"):
+        read_file(file, most_bytes=4)

@@ -9,9 +9,13 @@ from edgenas.device_profiles.benchmark_logs.litert_json import parse_litert_json
 from edgenas.device_profiles.benchmark_logs.proto import parse_benchmark_proto
 from edgenas.device_profiles.benchmark_logs.record import BenchmarkLog
 from edgenas.device_profiles.benchmark_logs.stdout import parse_benchmark_logs
-from edgenas.errors import UsageError, no_such_file
+from edgenas.errors import UsageError
+from edgenas.storage import read_file
 
-__all__ = ["read_benchmark_logs", "read_litert_logs"]
+__all__ = ["MOST_BYTES", "read_benchmark_logs", "read_litert_logs", "text_of"]
+
+MOST_BYTES = 64 << 20
+"""The largest log that is read: a whole buffer of logcat has some 16 MiB."""
 
 _PROFILE_MARKS = ("= Run Order =", "= Summary by node type =", "node type,")
 _STDOUT_MARKS = ("count=", "timings in us", "Running benchmark for", "BENCHMARK RESULTS")
@@ -27,8 +31,8 @@ def read_benchmark_logs(path: Path) -> list[BenchmarkLog]:
         UsageError: the file is missing, or nothing in it can be read with certainty.
         MissingDependencyError: the file is binary and protobuf is not installed.
     """
-    data = _read(path)
-    text = _text(data)
+    data = read_file(path, most_bytes=MOST_BYTES)
+    text = text_of(data)
     if text is None:
         return [parse_benchmark_proto(data)]
     if any(mark in text for mark in _PROFILE_MARKS) and not _has_run(text):
@@ -38,7 +42,7 @@ def read_benchmark_logs(path: Path) -> list[BenchmarkLog]:
 
 def read_litert_logs(path: Path) -> list[BenchmarkLog]:
     """Reads the JSON of `litert-benchmark`, or what `benchmark_litert_model` printed."""
-    text = _text(_read(path))
+    text = text_of(read_file(path, most_bytes=MOST_BYTES))
     if text is None:
         raise UsageError(f"{path} is binary. Read it with: edgenas latency import benchmark-model {path}")
     if text.lstrip().startswith("{"):
@@ -56,17 +60,8 @@ def _has_run(text: str) -> bool:
     return any(mark in rest for mark in _STDOUT_MARKS)
 
 
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise no_such_file(path) from error
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
-
-
-def _text(data: bytes) -> str | None:
-    """The text, None for binary files. PowerShell writes what it redirects as UTF-16 with a mark."""
+def text_of(data: bytes) -> str | None:
+    """The text of a log, None for binary files. PowerShell writes what it redirects as UTF-16 with a mark."""
     for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig")):
         if data.startswith(mark):
             return data.decode(encoding, errors="replace")

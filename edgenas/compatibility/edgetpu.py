@@ -9,7 +9,9 @@ from edgenas.compatibility.facts import ModelFacts, parse_facts
 from edgenas.compatibility.partition import first_piece, graph_failure
 from edgenas.compatibility.report import CompatibilityReport, OperatorVerdict
 from edgenas.compatibility.rules import Broken, RuleBook, edgetpu_rules
-from edgenas.graph import OpGraph, read_tflite
+from edgenas.graph import OpGraph
+from edgenas.graph.tflite import MOST_BYTES, parse_tflite
+from edgenas.storage import read_file
 
 __all__ = ["ACTIVATION_BYTES", "check_edgetpu", "check_graph"]
 
@@ -26,8 +28,8 @@ def check_edgetpu(path: Path) -> CompatibilityReport:
     Raises:
         UsageError: the file is missing, is not a TFLite model, or is cut short or damaged.
     """
-    graph = read_tflite(path)
-    return check_graph(graph, parse_facts(path.read_bytes(), str(path)))
+    data = read_file(path, most_bytes=MOST_BYTES)
+    return check_graph(parse_tflite(data, str(path)), parse_facts(data, str(path)))
 
 
 def check_graph(graph: OpGraph, facts: ModelFacts | None = None) -> CompatibilityReport:
@@ -94,7 +96,8 @@ def _dynamic(types: list[str], facts: ModelFacts, rules: RuleBook) -> str:
 def _floating(graph: OpGraph) -> str:
     """Says how a model without any quantised work computes; "" if some operator works on integers."""
     working = [o for o in graph.operators if o.type not in ("QUANTIZE", "DEQUANTIZE", "CAST")]
-    if not working or any(t.dtype in ("int8", "uint8", "int16") for o in working for t in o.outputs):
+    integers = ("int8", "uint8", "int16")
+    if not working or any(t.dtype in integers for o in working for t in (*o.inputs, *o.outputs)):
         return ""
     names = sorted({t.dtype for o in working for t in o.outputs})
     return f"its operators write {', '.join(names)}"

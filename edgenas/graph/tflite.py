@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from edgenas.errors import UsageError, no_such_file
+from edgenas.errors import UsageError
 from edgenas.graph.opgraph import Operator, OpGraph, Tensor
+from edgenas.storage import read_file
 
-__all__ = ["parse_tflite", "read_tflite"]
+__all__ = ["MOST_BYTES", "parse_tflite", "read_tflite"]
+
+MOST_BYTES = 4 << 30
+"""The largest .tflite file that is read: twice what offsets of a flatbuffer reach."""
 
 _MAX_ITEMS = 200_000
 _DTYPES = {
@@ -27,15 +31,9 @@ def read_tflite(path: Path) -> OpGraph:
     """Reads the main graph of a .tflite file.
 
     Raises:
-        UsageError: the file is missing, is not a TFLite model, or is cut short or damaged.
+        UsageError: the file is missing, no plain file, is not a TFLite model, or is cut short or damaged.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise no_such_file(path) from error
-    except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror or error}.") from error
-    return parse_tflite(data, str(path))
+    return parse_tflite(read_file(path, most_bytes=MOST_BYTES), str(path))
 
 
 def parse_tflite(data: bytes, source: str = "model") -> OpGraph:

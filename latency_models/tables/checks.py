@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edgenas.errors import UsageError, no_such_file
+from edgenas.errors import UsageError
+from edgenas.storage import read_file
 
 __all__ = [
     "NOT_MEASURED",
@@ -31,6 +32,7 @@ NOT_MEASURED = frozenset({"", "nan", "na", "n/a", "none", "null", "-"})
 
 _MAX_SHOWN = 12
 _MAX_FIELD = 1 << 20
+_MOST_BYTES = 1 << 30  # The largest release has 2 MB.
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,7 @@ def read_text(path: Path) -> str:
     Raises:
         UsageError: the file is missing, a folder, empty or no UTF-8 text.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError as error:
-        raise no_such_file(path) from error
-    except OSError as error:
-        raise UsageError(f"Cannot read {path}: {error.strerror or error}.") from error
+    data = read_file(path, most_bytes=_MOST_BYTES)
     if not data.strip():
         raise UsageError(f"{path} is empty. Download or copy it again.")
     try:

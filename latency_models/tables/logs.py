@@ -11,13 +11,18 @@ import numpy as np
 
 from edgenas.compatibility.compiler_log import CompilerLog, parse_compiler_log
 from edgenas.device_profiles.benchmark_logs import BenchmarkLog
-from edgenas.device_profiles.benchmark_logs.read import read_benchmark_logs, read_litert_logs
+from edgenas.device_profiles.benchmark_logs.read import (
+    MOST_BYTES,
+    read_benchmark_logs,
+    read_litert_logs,
+    text_of,
+)
 from edgenas.errors import EdgenasError, MissingDependencyError, UsageError, no_such_file, unknown_name
 from edgenas.graph.opgraph import OpGraph
 from edgenas.graph.tflite import read_tflite
-from edgenas.latency_models.tables.checks import read_text
 from edgenas.latency_models.tables.column import MeasuredColumn, Origin
 from edgenas.latency_models.tables.read import LOG_FORMATS
+from edgenas.storage import read_file
 
 __all__ = ["LogRecord", "column_of_logs", "read_logs"]
 
@@ -81,9 +86,10 @@ def _read(format: str, file: Path) -> Sequence[BenchmarkLog | CompilerLog]:
         return read_benchmark_logs(file)
     if format == "litert-benchmark":
         return read_litert_logs(file)
-    if not file.exists():
-        raise no_such_file(file)
-    return parse_compiler_log(read_text(file))
+    text = text_of(read_file(file, most_bytes=MOST_BYTES))
+    if text is None:
+        raise UsageError(f"{file} is binary. Expected what edgetpu_compiler printed, or its *_edgetpu.log.")
+    return parse_compiler_log(text)
 
 
 def column_of_logs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -144,3 +145,14 @@ def test_ethos_u_is_asked_of_vela(edgenas: Run, mapped: Path, monkeypatch: pytes
     assert outcome.code == 1, "nothing runs on the NPU"
     shown = edgenas("check", mapped, "--device", "ethos-u55-128").out
     assert "0 of 1 operators run on ethos-u55 (simulated by Vela)" in shown
+
+
+def test_what_never_ends_is_not_read(edgenas: Run, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.tflite"
+    os.mkfifo(pipe)
+    for file in (pipe, Path("/dev/zero"), tmp_path):
+        for device in ("edgetpu", "ethos-u55-128"):
+            outcome = edgenas("check", file, "--device", device, "--json")
+            assert outcome.code == 2 and outcome.out == ""
+            assert outcome.err.startswith(f"Error: Cannot read {file}: it is a ")
+            assert outcome.err.count("\n") == 1

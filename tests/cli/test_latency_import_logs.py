@@ -215,3 +215,25 @@ def test_wrong_arguments(edgenas: Callable[..., Any], tmp_path: Path) -> None:
     ):
         done = edgenas("latency", "import", *words)
         assert done.code == 2 and expected in done.err, done.err
+
+
+@pytest.mark.parametrize("format", ["benchmark-model", "litert-benchmark", "edgetpu-compiler"])
+def test_files_that_are_no_logs(edgenas: Callable[..., Any], tmp_path: Path, format: str) -> None:
+    empty, binary = tmp_path / "empty", tmp_path / "binary"
+    empty.write_bytes(b"")
+    binary.write_bytes(bytes(range(256)) * 20)
+    files = (Path("/dev/zero"), tmp_path, empty, binary)
+    done = edgenas("latency", "import", format, *files, "--json")
+    assert done.code == 1
+    assert [record["file"] for record in done.value] == [str(file) for file in files]
+    assert all(record["error"] and set(record) == {"file", "error"} for record in done.value)
+    assert "it is a device or a pipe" in done.value[0]["error"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8-sig"])
+def test_logs_that_powershell_wrote(edgenas: Callable[..., Any], tmp_path: Path, encoding: str) -> None:
+    file = tmp_path / "model_edgetpu.log"
+    mark = b"\xfe\xff" if encoding == "utf-16-be" else b""
+    file.write_bytes(mark + COMPILED.replace("\n", "\r\n").encode(encoding))
+    (record,) = edgenas("latency", "import", "edgetpu-compiler", file, "--json").value
+    assert record["mapped_count"] == 8 and not record["partial"]
