@@ -16,11 +16,13 @@ STATUSES = (
     "Operation version not supported",
     "Operation not supported",
     "Operation is working on an unsupported data type",
+    "Filter, bias, or other param is not constant at compile-time",
+    "For example, a fully-connected or softmax layer with 2D output",
     "Tensor has unsupported rank",
     "Tensor has unsupported rank (up to 3 innermost dimensions mapped)",
     "Attempting to use a delegate that only supports static-sized tensors with a graph that has dynamic-sized tensors",
 )
-"""Every status seen in public logs (google-coral/edgetpu issues 75, 342, 490 and others, collected in formats.md)."""
+"""Every status seen in public logs: google-coral/edgetpu issues 25, 27, 75, 342, 490 and others, and formats.md."""
 
 _LABELS = {
     "Input model": "input model",

@@ -96,6 +96,7 @@ class RuleBook:
         self.second_piece: str = data["partition"]["status"]
         self.rules = tuple(_rule(entry) for entry in data["rules"])
         self._status: str = table["status"]
+        self._status_of_other_types: str = table["status_of_other_types"]
         self._instead: Mapping[str, str] = table["instead"]
         self._of = {kind: self._about(kind, self.rules) for kind in self.mapped}
         self._priced = {
@@ -111,13 +112,21 @@ class RuleBook:
         """The first rule that an operator breaks; None if it is mapped. Without facts, rules that need them pass."""
         rules = self._of.get(operator.type)
         if rules is None:
-            advice = self._instead.get(operator.type, "replace it, or do it in the application")
-            return Broken("operator", self._status, f"{operator.type} is not in the compiler's list", advice)
+            return self._unknown(operator)
         for rule in rules:
             detail = rule.check(operator, facts, rule.numbers)
             if detail:
                 return Broken(rule.name, rule.status, detail, rule.advice)
         return None
+
+    def _unknown(self, operator: Operator) -> Broken:
+        """What the compiler says of an operator that it never maps."""
+        advice = self._instead.get(operator.type, "replace it, or do it in the application")
+        detail = f"{operator.type} is not in the compiler's list"
+        written = operator.outputs[0].dtype if operator.outputs else "int8"
+        if written in ("int8", "uint8"):
+            return Broken("operator", self._status, detail, advice)
+        return Broken("operator", self._status_of_other_types, f"{detail}, and it writes {written}", advice)
 
     def priced_on_chip(self, operator: Operator) -> bool:
         """Whether latency predictors price the operator on the chip; quick, and by the rules made for them only."""
