@@ -42,6 +42,7 @@ class _LazyGroup(click.Group):
         """Imports the command; None when there is none of that name."""
         if cmd_name not in _COMMANDS:
             return None
+        _plain_remarks()
         module = importlib.import_module(f"edgenas.cli.{cmd_name}")
         command = module.command
         if not isinstance(command, click.Command):
@@ -128,6 +129,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"Error: {type(error).__name__}: {error}\nThis is a fault of edgenas. Run again with --debug and report it."
         )
         sys.exit(1)
+
+
+def _plain_remarks() -> None:
+    """What the package logs, such as a connection that is made again, goes to stderr as it is."""
+    import logging
+
+    logger = logging.getLogger("edgenas")
+    if not logger.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        logger.addHandler(handler)
 
 
 def _complain(text: str) -> None:

@@ -16,6 +16,8 @@ from edgenas.profiling.table import MeasurementTable, disagreement
 
 __all__ = ["collect"]
 
+_UNDISTURBED = 2
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -36,9 +38,9 @@ def collect(
     A round measures every model by one process. A neighbour on the machine can slow a whole process down
     without widening its spread, so rounds are as far apart in time as the budget allows: all models first,
     then all again. After `protocol.processes` rounds, models whose two fastest processes still differ by more
-    than `protocol.agreement` get further rounds, up to `protocol.max_processes`; the same call on a table that has
-    used these up gives them as many again, for the machine may be quieter now. Operator times are taken in the
-    first round.
+    than `protocol.agreement`, or that fewer than two processes measured undisturbed, get further rounds, up to
+    `protocol.max_processes`; the same call on a table that has used these up gives them as many again, for the
+    machine may be quieter now. Operator times are taken in the first round.
 
     Args:
         runner: measures.
@@ -55,7 +57,7 @@ def collect(
     for number in range(_rounds(protocol, table)):
         due = [m for m in models if not table.failed(m.name)]
         if number >= protocol.processes:
-            due = [m for m in due if _disagrees(table, m, protocol.agreement)]
+            due = [m for m in due if _in_doubt(table, m, protocol.agreement)]
         total = len(due)
         due = [m for m in due if not table.has(m.name, number)]
         if not due:
@@ -83,6 +85,7 @@ def _rounds(protocol: Protocol, table: MeasurementTable) -> int:
     return usual if not further or table.rounds < usual else table.rounds + further
 
 
-def _disagrees(table: MeasurementTable, model: PlannedModel, agreement: float) -> bool:
+def _in_doubt(table: MeasurementTable, model: PlannedModel, agreement: float) -> bool:
+    """Whether the two fastest processes differ; two that were both disturbed may agree by chance."""
     gap = disagreement(table.medians_ms(model.name))
-    return gap is None or gap > agreement
+    return gap is None or gap > agreement or table.undisturbed(model.name) < _UNDISTURBED

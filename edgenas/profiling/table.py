@@ -69,6 +69,10 @@ class MeasurementTable:
         """Median latency of every process that measured the model, fastest first."""
         return sorted(ms for m in self._rounds[name].values() if m.ok for ms in m.process_medians_ms)
 
+    def undisturbed(self, name: str) -> int:
+        """How many rounds measured the model without a sign of other programs on the processor."""
+        return sum(m.ok and not m.unstable for m in self._rounds[name].values())
+
     def row(self, model: PlannedModel, path: Path) -> Row | None:
         """What the fit reads of a model, None when it has no latency."""
         medians = self.medians_ms(model.name)

@@ -42,6 +42,7 @@ class SimulatedRunner(Runner):
         self.stop_after: int | None = None
         self.failing: set[str] = set()
         self.unstable: set[str] = set()
+        self.disturbed: set[str] = set()
         self.seconds = 0.0
         self.calls: list[str] = []
 
@@ -76,6 +77,7 @@ class SimulatedRunner(Runner):
             blank,
             status="ok",
             error="",
+            unstable="others had the CPU" if name in self.disturbed and self.calls.count(name) < 3 else "",
             repeats_ms=((sum(times) * noise,) * 3,),
             operator_ms=tuple(
                 (f"{o.type} [{i}]", ms) for i, (o, ms) in enumerate(zip(graph.operators, times, strict=True))
@@ -165,6 +167,17 @@ def test_disagreeing_models_are_measured_again(simulated: Simulated, tmp_path: P
     result = profile(runner, tmp_path / "b")
     assert runner.calls.count(victim) == 6
     assert result.card["networks_unstable"] == 1
+
+
+def test_disturbed_models_are_measured_again_even_if_they_agree(simulated: Simulated, tmp_path: Path) -> None:
+    runner = simulated()
+    profile(runner, tmp_path / "a")
+    victim = next(name for name in runner.calls if name.startswith("network-009"))
+    runner = simulated()
+    runner.disturbed = {victim}
+    profile(runner, tmp_path / "b")
+    assert runner.calls.count(victim) == 4, "two disturbed, two not"
+    assert len(runner.calls) == 3 * len(set(runner.calls)) + 1
 
 
 def test_the_same_call_measures_again_what_still_disagrees(simulated: Simulated, tmp_path: Path) -> None:
