@@ -50,8 +50,13 @@ def main() -> None:
             "python -c pass": [sys.executable, "-c", "pass"],
             "python -c 'import numpy'": [sys.executable, "-c", "import numpy"],
             "edgenas --help": [EDGENAS, "--help"],
-            "edgenas predict FILE.json": [EDGENAS, "predict", str(architecture)],
-            "edgenas predict FILE.tflite": [EDGENAS, "predict", str(tflite)],
+            "edgenas predict FILE.json --device pixel4": [
+                EDGENAS,
+                "predict",
+                str(architecture),
+                "--device",
+                "pixel4",
+            ],
         }
         models = sorted(options.models.glob("*.tflite")) if options.models else []
         for device in _DEVICES:
