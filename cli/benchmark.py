@@ -121,7 +121,7 @@ def _measured(
         if stored is None:
             due.append(model)
         else:
-            say(f"{model}: measured before, see {store.path if store else ''}")
+            say(f"{model}: {stored.source} before, see {store.path if store else ''}")
             yield model, stored
     if due:
         for model, measurement in zip(due, measure(due, protocol, operators=operators), strict=True):

@@ -68,6 +68,7 @@ def export_trained(
     searched_here = False
     if device is not None:
         profile = load_device(device)
+        device = profile.asked_as
         searched = read_config(run.root) if run is not None else {}
         configuration = configuration or _configuration(profile, dtype, searched)
         searched_here = (searched.get("device"), searched.get("configuration")) == (
