@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields, replace
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from edgenas.errors import UsageError, unknown_name
 
@@ -71,8 +71,8 @@ class Connection:
             return self.serial or "the attached phone"
         if self.via == LOCAL:
             return "this machine"
-        port = f":{self.port}" if self.port else ""
-        return f"{self.user + '@' if self.user else ''}{self.host}{port}"
+        host = f"[{self.host}]" if ":" in self.host and self.port else self.host
+        return f"{self.user + '@' if self.user else ''}{host}{f':{self.port}' if self.port else ''}"
 
 
 def is_address(text: str) -> bool:
@@ -95,26 +95,30 @@ def parse_address(address: str) -> tuple[Connection, str]:
     """
     try:
         parts = urlsplit(address)
-        port, host, user = parts.port or 0, parts.hostname or "", unquote(parts.username or "")
+        # Serial numbers may have capitals, and colons (192.168.1.5:5555): they are all that stands there.
+        port = 0 if parts.scheme == ADB else parts.port or 0
+        host, user = parts.hostname or "", unquote(parts.username or "")
     except ValueError as error:
-        raise UsageError(f"{address!r} is no address ({error}). {_expected()}") from error
+        raise UsageError(f"{address!r} is no address ({error}). {_expected(address)}") from error
     keys = _SSH_KEYS if parts.scheme == SSH else _ADB_KEYS
     given: dict[str, Any] = {}
-    for key, value in parse_qsl(parts.query, keep_blank_values=True):
+    for text in filter(None, parts.query.split("&")):
+        key, _, value = text.partition("=")
         if key not in keys:
             raise UsageError(f"{address!r}: {unknown_name('key', key, keys)}")
-        given[key] = value
-    if parts.password:
+        given[key] = unquote(value)  # Not as forms are read: there a + is a space, in a path it is a +.
+    if parts.fragment:
+        raise UsageError(f"{address!r}: a # begins nothing here; in a path it is written %23.")
+    if parts.scheme == SSH and parts.password:
         raise UsageError(f"{parts.scheme}://...: passwords are not taken; use a key (ssh-copy-id HOST).")
     device = parts.path.strip("/")
     if parts.scheme == ADB:
-        # Serial numbers may have capitals, and colons (192.168.1.5:5555): `hostname` would lose them.
         return Connection(via=ADB, serial=unquote(parts.netloc), **given), device
     if not host:
-        raise UsageError(f"{address!r} names no host. {_expected()}")
+        raise UsageError(f"{address!r} names no host. {_expected(address)}")
     written = unquote(parts.netloc.rpartition("@")[2])
     # `hostname` is in small letters, but names of the OpenSSH configuration are told apart by case.
-    exact = written[: len(host)] if written.lower().startswith(host) else host
+    exact = written[: len(host)] if written.lower().startswith(host) else unquote(host)
     return replace(Connection(via=SSH, host=exact, user=user, port=port), **given), device
 
 
@@ -123,5 +127,7 @@ def field_types() -> dict[str, type]:
     return {field.name: int if field.name == "port" else str for field in fields(Connection)}
 
 
-def _expected() -> str:
+def _expected(address: str) -> str:
+    if address.startswith(ADB):
+        return "Expected adb://SERIAL, such as adb://0A041FDD4003EH or adb://192.168.1.5:5555."
     return "Expected ssh://USER@HOST:PORT, such as ssh://pi@raspberrypi or ssh://mendel@coral/edgetpu."

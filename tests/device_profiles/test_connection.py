@@ -18,6 +18,7 @@ def test_addresses() -> None:
     assert parse_address("adb://R58M?benchmark_model=/b")[0] == Connection(
         "adb", serial="R58M", benchmark_model="/b"
     )
+    assert parse_address("adb://R58M:x_y")[0].serial == "R58M:x_y"
     assert is_address("ssh://x") and not is_address("host") and not is_address("http://x")
 
 
@@ -34,11 +35,28 @@ def test_addresses() -> None:
         ("adb://-H", "must not begin with '-'"),
         ("ssh://board?runtime=tensorflow", "Unknown runtime"),
         ("ssh://a b", "hold spaces"),
+        ("ssh://board?python=/opt/c#/python", "%23"),
+        ("adb://[x", "Expected adb://SERIAL"),
     ],
 )
 def test_what_is_no_address(address: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parse_address(address)
+
+
+def test_paths_in_addresses_are_taken_as_they_are() -> None:
+    assert parse_address("ssh://b?python=/opt/c++/my python")[0].python == "/opt/c++/my python"
+    assert (
+        parse_address("adb://?benchmark_model=/a%26b%23/\u00f6'\"=x")[0].benchmark_model
+        == "/a&b#/\u00f6'\"=x"
+    )
+    assert parse_address("ssh://b?python=")[0].python == ""
+
+
+def test_addresses_of_ipv6() -> None:
+    connection, _ = parse_address("ssh://pi@[fe80::1%25eth0]:2222")
+    assert (connection.host, connection.target) == ("fe80::1%eth0", "pi@[fe80::1%eth0]:2222")
+    assert parse_address("ssh://[::1]")[0].target == "::1"
 
 
 @given(st.text(max_size=60))
