@@ -37,7 +37,10 @@ _LOADER = "import sys;c=sys.stdin.buffer;exec(c.read(int(c.readline())));unpack(
 _FOLDER = "~/.cache/edgenas"
 _HELLO_SECONDS, _STALLED_SECONDS = 60.0, 30.0
 _LONGEST_LINE, _STDERR_BYTES, _CHATTER_LINES = 64 * 2**20, 8000, 500
+# POSIX: found but not executable, not found. What bash, dash, busybox and fish say then, in small letters; the dynamic
+# loader says "no such file" too, of the library that it is loading.
 _NO_SUCH_PROGRAM = (126, 127)
+_NOT_FOUND = ("not found", "no such file", "unknown command")
 
 
 class ConnectionLostError(Exception):
@@ -180,7 +183,7 @@ class SshConnection:
             code = self._process.returncode
             printed = self._printed()
             if code in _NO_SUCH_PROGRAM:
-                return "not there"
+                return _absence(printed, python)
             if code == 1 and "SyntaxError" in printed:
                 return "older than Python 3.7"
             if code == 1 and "AttributeError" in printed:
@@ -254,3 +257,10 @@ class SshConnection:
     @property
     def _stdout(self) -> Any:
         return self._process.stdout
+
+
+def _absence(printed: str, python: str) -> str:
+    """Why a shell could not start a program: it is not there, or what the shell or the loader says instead."""
+    line = next((line.strip() for line in printed.splitlines() if python in line), "")
+    absent = not line or ("loading" not in line and any(words in line.lower() for words in _NOT_FOUND))
+    return "not there" if absent else f"does not start: {line[-300:]}"

@@ -88,13 +88,14 @@ def clean_up(folder: str, agent: str) -> None:
         with contextlib.suppress(OSError):
             for name in os.listdir(place):
                 path = os.path.join(place, name)
-                about = os.stat(path)
                 if not name.startswith(("journal-", "agent-", ".incoming-", "tmp")) and place == folder:
                     continue
-                if now - about.st_mtime > _KEPT_SECONDS and path != agent:
-                    os.unlink(path)
-                elif place != folder:
-                    models.append((about.st_mtime, about.st_size, path))
+                with contextlib.suppress(OSError):  # Another client's agent may tidy at the same time.
+                    about = os.stat(path)
+                    if now - about.st_mtime > _KEPT_SECONDS and path != agent:
+                        os.unlink(path)
+                    elif place != folder:
+                        models.append((about.st_mtime, about.st_size, path))
     total = sum(size for _, size, _ in models)
     for modified, size, path in sorted(models):
         if total > _KEPT_BYTES and now - modified > _IN_USE_SECONDS:

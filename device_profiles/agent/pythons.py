@@ -12,6 +12,7 @@ from typing import Any
 __all__ = ["find_python"]
 
 _ANSWER_SECONDS = 90
+_NOT_FOUND = 127  # What pyenv and asdf put on the PATH ends with it where there is no such Python behind it.
 
 
 def find_python(agent: str, names: Sequence[str], runtime: str) -> tuple[dict[str, Any] | None, list[str]]:
@@ -41,7 +42,8 @@ def find_python(agent: str, names: Sequence[str], runtime: str) -> tuple[dict[st
         facts = _facts([path, agent, "facts", "--runtime", runtime])
         if "lacks" not in facts:
             return dict(facts, executable=path), lacks
-        lacks.append("%s: %s" % (path, facts["lacks"]))
+        if facts["lacks"]:
+            lacks.append("%s: %s" % (path, facts["lacks"]))
     return None, lacks or ["no Python of %s" % ", ".join(names)]
 
 
@@ -62,6 +64,8 @@ def _facts(command: list[str]) -> dict[str, Any]:
         return {"lacks": str(error.strerror or error)}
     except (IndexError, ValueError, TypeError):
         printed = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        if done.returncode == _NOT_FOUND:
+            return {"lacks": ""}
         if any("SyntaxError" in line for line in printed):
             return {"lacks": "older than Python 3.7"}
         return {"lacks": "it ended with exit code %d %s" % (done.returncode, "".join(printed)[:200])}

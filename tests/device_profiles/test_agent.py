@@ -163,6 +163,8 @@ def test_old_files_are_deleted_and_the_folder_is_bounded(
     for name, age in ages.items():
         (tmp_path / name).write_bytes(b"x" * 100)
         os.utime(tmp_path / name, (time.time() - age,) * 2)
+    for place in (tmp_path, tmp_path / "models"):  # As of a file that another agent deletes in this moment.
+        (place / ".incoming-0").symlink_to("nowhere")
     clean_up(str(tmp_path), str(tmp_path / "agent-me.pyz"))
     left = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()}
     assert left == {"models/a", "models/c", "journal-new.jsonl", "agent-me.pyz", "lock", "mine.txt"}
@@ -196,6 +198,14 @@ def test_the_first_python_with_a_runtime_is_found(agent: Path, tmp_path: Path) -
         facts is not None and facts["executable"] == sys.executable and facts["runtime"] == "ai-edge-litert"
     )
     assert len(lacks) == 2 and "no NumPy" in lacks[0] and "exit code 1" in lacks[1]
+    shim = tmp_path / "python3.13"  # As pyenv makes them.
+    shim.write_text(
+        "#!/bin/sh\necho 'pyenv: python3.13: command not found' >&2\nexit 127\n", encoding="utf-8"
+    )
+    shim.chmod(0o755)
+    assert find_python(str(agent), [str(shim), "/bin/false"], "")[1] == [
+        "/bin/false: it ended with exit code 1 "
+    ]
     facts, lacks = find_python(str(agent), names[:1], "")
     assert facts is None and lacks == ["no-such-python: not there"]
     facts, lacks = find_python(str(agent), [sys.executable], "tflite-runtime")

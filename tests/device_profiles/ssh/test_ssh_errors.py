@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -30,6 +31,12 @@ def _probe(address: str, **options: Any) -> Detection:
         return runner.probe()
     finally:
         runner.close()
+
+
+def _script(path: Path, body: str) -> str:
+    path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return str(path)
 
 
 def test_the_command_line_has_one_word_for_each_thing() -> None:
@@ -107,19 +114,47 @@ def test_an_old_python(board: Any, tmp_path: Path) -> None:
     messages = {"SyntaxError: future feature annotations is not defined": "older than Python 3.7",
                 "AttributeError: 'file' object has no attribute 'buffer'": "Python 2"}  # fmt: skip
     for message, told in messages.items():
-        python = tmp_path / "old"
-        python.write_text(f'#!/bin/sh\nread line\necho "{message}" >&2\nexit 1\n', encoding="utf-8")
-        python.chmod(0o755)
-        assert told in "\n".join(_probe(board.address(python=str(python))).missing)
+        python = _script(tmp_path / "old", f'read line\necho "{message}" >&2\nexit 1')
+        assert told in "\n".join(_probe(board.address(python=python)).missing)
 
 
-def test_greetings_of_the_login_shell_do_no_harm(board: Any, tmp_path: Path) -> None:
-    python = tmp_path / "python"
-    python.write_text(
-        f'#!/bin/sh\necho "Welcome to the board!"\nexec {board.python} "$@"\n', encoding="utf-8"
-    )
-    python.chmod(0o755)
-    assert _probe(board.address(python=str(python))).available
+@pytest.mark.parametrize("greeting", ["Welcome!\\n{}\\n", "\\377\\376 no end of the line> "])
+def test_greetings_of_the_login_shell_do_no_harm(board: Any, tmp_path: Path, greeting: str) -> None:
+    python = _script(tmp_path / "python", f"printf '{greeting}'\nexec {board.python} \"$@\"")
+    assert _probe(board.address(python=python)).available
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (None, "not there"),
+        ('echo "sh: 1: $0: not found" >&2; exit 127', "not there"),
+        ("echo \"fish: Unknown command: $0\" >&2; echo 'fish: ' >&2; exit 127", "not there"),
+        (
+            'echo "bash: line 1: $0: Permission denied" >&2; exit 126',
+            "does not start: bash: .*Permission denied",
+        ),
+        (
+            'echo "$0: error while loading shared libraries: libz.so.1: cannot open shared object file: No such file'
+            ' or directory" >&2; exit 127',
+            "does not start: .*error while loading shared libraries: libz.so.1",
+        ),
+    ],
+)
+def test_a_python_that_does_not_start(board: Any, tmp_path: Path, body: str | None, told: str) -> None:
+    python = str(tmp_path / "python") if body is None else _script(tmp_path / "python", body)
+    assert re.search(f"{python}: {told}", "\n".join(_probe(board.address(python=python)).missing))
+
+
+def test_an_agent_that_is_there_needs_no_space(board: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    assert _probe(board.address(folder=str(folder))).available
+    [agent] = folder.glob("agent-*")
+    about = agent.stat()
+    assert _probe(board.address(folder=str(folder))).available
+    assert agent.stat().st_ino == about.st_ino and agent.stat().st_mtime > about.st_mtime
+    agent.write_bytes(b"damaged")
+    assert _probe(board.address(folder=str(folder))).available and agent.stat().st_size == about.st_size
 
 
 def test_a_folder_that_cannot_be_written(board: Any, tmp_path: Path) -> None:
@@ -150,6 +185,7 @@ def test_a_full_disk_is_an_error_and_not_a_hang(
         with pytest.raises(EdgenasError, match=r"(?s)No space left on device.*df -h"):
             list(runner.measure(models, Protocol(**{**_QUICK.to_dict(), "min_runs": 400})))
         runner.close()
+        assert not list(disk.glob("edgenas/agent-*.pyz.*"))  # What does not fit leaves no half.
     finally:
         board.cut()
         board.wait_for(
