@@ -17,6 +17,7 @@ __all__ = ["Statistics", "contradictions", "read_statistics"]
 _WORD = re.compile(r"(count|first|curr|min|max|avg|std|p5|median|p95)=(\S+)")
 _WHOLE = re.compile(r"-?\d+")
 _SPREAD = ("first", "min", "max", "avg", "std")
+_LONGEST_US = 86400e6
 _PERCENTILES = ("p5", "median", "p95")
 
 
@@ -93,6 +94,10 @@ def contradictions(statistics: Statistics) -> list[str]:
         found.append(f"std ({v['std']:g}) is less than min and max demand.")
     if v["min"] <= 0 and v["max"] > 1000:
         found.append("A run took no time at all.")
+    if v["max"] == 0:
+        found.append("No run took any time.")
+    if v["max"] > _LONGEST_US:
+        found.append(f"A run of {v['max'] / 1e6:g} s is longer than a day.")
     if v["min"] < 0:
         found.append("A time is negative.")
     return found

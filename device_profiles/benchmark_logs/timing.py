@@ -38,6 +38,11 @@ _ORPHAN = re.compile(
     rf"(?:{NUMBER})?(?: ?(?:count|first|curr|min|max|avg|std|p5|median|p95)=[^\s=]*)+|{NUMBER}|[eE][+-]\d\d"
 )
 _DELAYS = ("Inter-run delay (seconds)", "Number of prorated runs per second")
+# What the tool announces of each series of runs are its options. Source: BenchmarkModel::Run in benchmark_model.cc.
+_ANNOUNCED = (
+    ("Min warmup runs", "Min warmup runs duration (seconds)", "Max runs duration (seconds)"),
+    ("Min num runs", "Min runs duration (seconds)", "Max runs duration (seconds)"),
+)
 _LOOPS = "Number of GPU delegate invoke loop iterations"
 
 
@@ -89,6 +94,7 @@ def read_timing(lines: Sequence[str], facts: RunFacts) -> Timing:
     _take_timed(timing, timed, summary, found)
     _take_warmup(timing, warmup, summary)
     _take_init(timing, summary, found)
+    _check_options(timing, found, facts)
     if timed is not None:
         _check_runs(timing, timed, announced, facts)
     return timing
@@ -326,6 +332,19 @@ def _take_init(timing: Timing, summary: dict[str, float] | None, found: _Found) 
         timing.broken.append("The time of initialization stands only once.")
 
 
+def _check_options(timing: Timing, found: _Found, facts: RunFacts) -> None:
+    """The options against the runs: the head of one log may stand before the times of another."""
+    if len(found.running) != len(_ANNOUNCED):
+        return
+    for labels, (_, text, announced) in zip(_ANNOUNCED, found.running, strict=True):
+        for label, value in zip(labels, announced, strict=False):
+            option = number(facts.options.get(label, ""))
+            if option is not None and not alike(option, value):
+                timing.broken.append(
+                    f"The option {label!r} is {option:g}, but the tool begins: {text[:60]!r}..."
+                )
+
+
 def _check_runs(
     timing: Timing, timed: Statistics, announced: tuple[float, ...] | None, facts: RunFacts
 ) -> None:
@@ -351,6 +370,10 @@ def _check_runs(
     if timed.count > least_runs and before_last_s > least_seconds and len(announced) > 1:
         timing.broken.append(
             f"{timed.count} runs take longer than the {least_seconds:g} s that were asked for."
+        )
+    if most_seconds is not None and before_last_s > most_seconds:
+        timing.broken.append(
+            f"{timed.count} runs take longer than the {most_seconds:g} s after which the tool stops."
         )
     # The rest of the loop costs some microseconds per run, so that only slow networks are checked.
     slow = timed.values["avg"] > 100.0
