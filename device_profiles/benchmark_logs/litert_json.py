@@ -10,13 +10,14 @@ import json
 import math
 from typing import Any
 
-from edgenas.device_profiles.benchmark_logs.record import BenchmarkLog
+from edgenas.device_profiles.benchmark_logs.record import BenchmarkLog, plain_text
 from edgenas.errors import UsageError
 
 __all__ = ["parse_litert_json"]
 
 _ROUNDING_MS = 0.005
-_LONGEST_MS, _LARGEST_MIB = 1e12, 1e9
+_LONGEST_MS, _LARGEST_MIB = 86400e3, 1e9  # A run of a day.
+_MOST_RUNS, _MOST_THREADS = 10**9, 10**4
 _LATENCIES = (
     "init_ms", "warmup_first_ms", "warmup_avg_ms", "avg_ms", "min_ms", "max_ms", "median_ms", "std_ms", "p5_ms",
     "p95_ms",
@@ -63,9 +64,11 @@ def parse_litert_json(text: str) -> BenchmarkLog:
         # Sample standard deviation: at most half the range times sqrt(n / (n - 1)), which is at most sqrt(2).
         if spread_ms is not None and spread_ms > (high_ms - low_ms) / math.sqrt(2.0) + 2 * _ROUNDING_MS:
             broken.append(f"std_ms ({spread_ms:g}) is more than min and max allow.")
+    _check_types(value, broken)
     threads = value.get("num_threads")
     accelerators = value.get("accelerators")
-    accelerated = [name for name in accelerators if name != "CPU"] if isinstance(accelerators, list) else []
+    names = [plain_text(str(name)) for name in accelerators] if isinstance(accelerators, list) else []
+    accelerated = [name for name in names if name != "CPU"]
     fully = value.get("fully_accelerated")
     notes = []
     if 0.005 * average < _ROUNDING_MS:
@@ -78,7 +81,7 @@ def parse_litert_json(text: str) -> BenchmarkLog:
         )
     return BenchmarkLog(
         source="litert-benchmark json",
-        model=value["model"] if isinstance(value.get("model"), str) else "",
+        model=plain_text(value["model"]) if isinstance(value.get("model"), str) else "",
         avg_ms=average,
         median_ms=times["median_ms"],
         min_ms=low_ms,
@@ -91,15 +94,35 @@ def parse_litert_json(text: str) -> BenchmarkLog:
         init_ms=times["init_ms"],
         runs=runs,
         warmup_runs=warmup_runs,
-        threads=threads if isinstance(threads, int) and threads > 0 else None,
+        threads=threads if type(threads) is int and 0 < threads <= _MOST_THREADS else None,
         cpu_fallback=False if accelerated and fully is True else None,
         model_size_bytes=_size(value.get("model_size_mb")),
         options={
-            key: str(value[key]) for key in ("accelerators", "signature", "fully_accelerated") if key in value
+            key: plain_text(str(value[key]))
+            for key in ("accelerators", "signature", "fully_accelerated")
+            if key in value
         },
         partial=bool(broken),
         problems=(*broken, *notes),
     )
+
+
+def _check_types(value: dict[str, Any], broken: list[str]) -> None:
+    """Notes what is there as something else than the tool writes; it may leave out what it does not know."""
+    kinds = {"model": str, "num_threads": int, "fully_accelerated": bool, "accelerators": list}
+    for name, kind in kinds.items():
+        got = value.get(name)
+        if got is not None and type(got) is not kind:
+            broken.append(f"{name!r} is {ascii(got)[:40]}, which litert-benchmark does not write.")
+    accelerators = value.get("accelerators")
+    if isinstance(accelerators, list) and not all(isinstance(name, str) for name in accelerators):
+        broken.append("The names of the accelerators are no texts.")
+    size = value.get("model_size_mb")
+    if size is not None and size != 0 and _size(size) is None:
+        broken.append("'model_size_mb' is no size of a file.")
+    threads = value.get("num_threads")
+    if type(threads) is int and threads > _MOST_THREADS:
+        broken.append("'num_threads' is more than any machine has.")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -122,7 +145,7 @@ def _time(latency: dict[str, Any], name: str, broken: list[str]) -> float | None
 
 def _count(latency: dict[str, Any], name: str, broken: list[str]) -> int | None:
     value = latency.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_RUNS:
         broken.append(f"{name!r} is {value!r} instead of a number of runs.")
         return None
     return value
@@ -131,4 +154,4 @@ def _count(latency: dict[str, Any], name: str, broken: list[str]) -> int | None:
 def _size(mib: Any) -> tuple[int, int] | None:
     if isinstance(mib, bool) or not isinstance(mib, int | float) or not 0 < mib < _LARGEST_MIB:
         return None
-    return int((mib - _ROUNDING_MS) * 2**20) - 1, int((mib + _ROUNDING_MS) * 2**20) + 1
+    return max(0, int((mib - _ROUNDING_MS) * 2**20) - 1), int((mib + _ROUNDING_MS) * 2**20) + 1

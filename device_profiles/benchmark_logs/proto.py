@@ -11,7 +11,7 @@ from typing import Any
 
 from edgenas.device_profiles.benchmark_logs.numbers import milliseconds
 from edgenas.device_profiles.benchmark_logs.proto_messages import decode
-from edgenas.device_profiles.benchmark_logs.record import BenchmarkLog, OperatorTime
+from edgenas.device_profiles.benchmark_logs.record import BenchmarkLog, OperatorTime, plain_text
 from edgenas.errors import UsageError
 
 __all__ = ["parse_benchmark_proto"]
@@ -86,7 +86,7 @@ def _read_result(message: Any) -> BenchmarkLog:
         if memory.HasField("overall_footprint_kb")
         else None,
         memory_peak_mb=_decimal(memory.peak_mem_mb) if memory.HasField("peak_mem_mb") else None,
-        options={"Benchmark name": message.name} if message.name else {},
+        options={"Benchmark name": plain_text(message.name)} if message.name else {},
         partial=bool(broken),
         problems=tuple(broken),
     )
@@ -118,12 +118,18 @@ def _read_profile(message: Any) -> BenchmarkLog:
         for one in profiles:
             fault = _fault(one)
             if fault:
-                broken.append(f"The operator {one.name!r}: {fault}")
+                broken.append(f"The operator {plain_text(one.name)!r}: {fault}")
                 continue
             stat = one.inference_microseconds
             mean_us = stat.sum / stat.count
             operators.append(
-                OperatorTime(one.node_type, one.name, milliseconds(mean_us), one.times_called, graph)
+                OperatorTime(
+                    plain_text(one.node_type),
+                    plain_text(one.name),
+                    milliseconds(mean_us),
+                    one.times_called,
+                    graph,
+                )
             )
             totals_us += mean_us if graph == "primary" else 0.0
     if not message.HasField("runtime_profile"):
@@ -136,7 +142,7 @@ def _read_profile(message: Any) -> BenchmarkLog:
     runs = counts.pop() if len(counts) == 1 else None
     return BenchmarkLog(
         source="benchmark_model profile proto",
-        model=message.model_name,
+        model=plain_text(message.model_name),
         runs=runs,
         operators=() if broken else tuple(operators),
         operators_total_ms=milliseconds(totals_us) if operators and not broken else None,

@@ -6,7 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-__all__ = ["BenchmarkLog", "DelegateUse", "OperatorTime"]
+__all__ = ["BenchmarkLog", "DelegateUse", "OperatorTime", "plain_text"]
+
+
+def plain_text(text: str | bytes) -> str:
+    """A name of a damaged file as text that terminals and JSON can hold: what is no UTF-8 becomes "?" or U+FFFD."""
+    return (text if isinstance(text, bytes) else text.encode(errors="replace")).decode(errors="replace")
 
 
 @dataclass(frozen=True, slots=True)
