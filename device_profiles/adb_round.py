@@ -131,7 +131,7 @@ class AdbRound:
         program: path of benchmark_model on it.
         folder: folder on it for models and operator times.
         cpus: CPUs to stay on.
-        keep: called with each finished process.
+        keep: called with the number of the job and what is kept of its process, when it has ended.
         tell: called with what the user should know while it happens.
 
     Attributes:
@@ -144,7 +144,7 @@ class AdbRound:
         program: str,
         folder: str,
         cpus: Sequence[int],
-        keep: Callable[[Path, ProcessRecord], None],
+        keep: Callable[[int, ProcessRecord], None],
         tell: Callable[[str], None],
     ) -> None:
         self._client = client
@@ -170,14 +170,13 @@ class AdbRound:
         waited_seconds = self._cool_down(protocol, notes)
         self._client.push(model, graph)
         try:
-            yield from self._process(job, model, graph, protocol, waited_seconds, notes, timeout_seconds)
+            yield from self._process(job, graph, protocol, waited_seconds, notes, timeout_seconds)
         finally:
             self._remove(graph)
 
     def _process(
         self,
         job: dict[str, Any],
-        model: Path,
         graph: str,
         protocol: Protocol,
         waited_seconds: float,
@@ -193,7 +192,7 @@ class AdbRound:
             yield {"id": job["id"], "kind": "error", "error": str(error)}
             return
         record = ProcessRecord(log, before, read_state(self._client), tuple(words), waited_seconds)
-        self._keep(model, record)
+        self._keep(job["id"], record)
         facts = {
             "load_average": record.before.load_average,
             "governor": record.before.governor,

@@ -39,7 +39,7 @@ class AdbRunner(Runner):
     Args:
         profile: the device.
         configuration: the configuration of it that is measured; its `cpus` become the mask of `taskset`.
-        chunk: models that share a round; one at a time where the protocol asks for one process only.
+        chunk: models that share a round.
         client: the phone, by default that of the profile's connection.
         tell: called with what the user should know while it happens, by default a line on stderr.
     """
@@ -100,12 +100,9 @@ class AdbRunner(Runner):
             AdbError: adb, the phone or benchmark_model is missing, or the phone goes away in the middle.
         """
         protocol = protocol or self.protocol
-        # Rounds pull the processes of a model apart in time; with one process there is nothing to pull apart, and
-        # what is measured can be handed on at once.
-        size = self._chunk if max(protocol.processes, protocol.max_processes) > 1 else 1
         remote = ""
-        for first in range(0, len(models), size):
-            chunk = [Path(model) for model in models[first : first + size]]
+        for first in range(0, len(models), self._chunk):
+            chunk = [Path(model) for model in models[first : first + self._chunk]]
             known = [_sha256_or_refusal(model) for model in chunk]
             if not remote and not all(refusal for _, refusal in known):
                 remote = self._prepare_phone()
@@ -132,25 +129,25 @@ class AdbRunner(Runner):
         remote: str,
         protocol: Protocol,
         operators: bool,
-    ) -> list[Measurement]:
+    ) -> Iterator[Measurement]:
         started_at = datetime.now(UTC).isoformat(timespec="seconds")
         accepted = [model for model, (_, refusal) in zip(models, known, strict=True) if not refusal]
-        records: dict[Path, list[ProcessRecord]] = {model: [] for model in models}
-        series: dict[Path, Series] = {}
-        if accepted:
-            measured = measure_in_rounds(
+        records: list[list[ProcessRecord]] = [[] for _ in accepted]
+        measured = zip(
+            measure_in_rounds(
                 accepted,
                 protocol,
-                lambda: self._round(remote, lambda model, record: records[model].append(record)),
+                lambda: self._round(remote, lambda number, record: records[number].append(record)),
                 operators=operators,
-            )
-            series = dict(zip(accepted, measured, strict=True))
-        return [
-            self._measurement(sha256, refusal, series.get(model), records[model], protocol, started_at)
-            for model, (sha256, refusal) in zip(models, known, strict=True)
-        ]
+            ),
+            records,
+            strict=True,
+        )
+        for sha256, refusal in known:
+            series, processes = (None, []) if refusal else next(measured)
+            yield self._measurement(sha256, refusal, series, processes, protocol, started_at)
 
-    def _round(self, remote: str, keep: Callable[[Path, ProcessRecord], None]) -> AdbRound:
+    def _round(self, remote: str, keep: Callable[[int, ProcessRecord], None]) -> AdbRound:
         return AdbRound(self._client, remote, self._folder, self.configuration.cpus, keep, self._tell)
 
     def _measurement(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -101,11 +101,14 @@ def measure_in_rounds(
     delegate: dict[str, Any] | None = None,
     operators: bool = False,
     timeout_seconds: float | None = None,
-) -> list[Series]:
+) -> Generator[Series, None, None]:
     """Measures models by at least `protocol.processes` processes each, unstable ones by further processes.
 
     The order turns round in every other round, so that no model is always the first. A process that fails on a
     model takes no other model with it: the rest of the round goes on in a new process.
+
+    Yields one series per model, in order: where there is one round only, each as soon as its model is measured, so that
+    nothing is lost when the caller is stopped; else when the last round is over.
 
     Args:
         models: the files.
@@ -121,17 +124,21 @@ def measure_in_rounds(
     if timeout_seconds is None:
         timeout_seconds = _LOADING_SECONDS + 4 * (protocol.warmup_seconds + protocol.max_seconds)
     series = [Series(model) for model in models]
-    for turn in range(max(protocol.processes, protocol.max_processes)):
+    rounds = max(protocol.processes, protocol.max_processes)
+    for turn in range(rounds):
         if turn < protocol.processes:
             due = [(i, s) for i, s in enumerate(series) if not s.error]
         else:
             due = [(i, s) for i, s in enumerate(series) if not s.error and s.instability(protocol)]
         if not due:
             break
-        _Round(protocol, start, delegate, timeout_seconds, turn).run(
+        for measured in _Round(protocol, start, delegate, timeout_seconds, turn).run(
             due if turn % 2 == 0 else due[::-1], operators and turn < protocol.processes
-        )
-    return series
+        ):
+            if rounds == 1:
+                yield measured
+    if rounds > 1:
+        yield from series
 
 
 class _Round:
@@ -151,7 +158,8 @@ class _Round:
         self._delegate = delegate
         self._timeout_seconds = timeout_seconds
 
-    def run(self, due: Sequence[tuple[int, Series]], operators: bool) -> None:
+    def run(self, due: Sequence[tuple[int, Series]], operators: bool) -> Iterator[Series]:
+        """Measures the numbered models in this order; yields each when it is measured."""
         worker: Worker | None = None
         try:
             for number, series in due:
@@ -162,6 +170,7 @@ class _Round:
                 except WorkerFailureError as error:
                     worker = None
                     self._failed(series, str(error))
+                yield series
         finally:
             if worker is not None:
                 worker.close()

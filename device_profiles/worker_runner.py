@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +28,8 @@ class WorkerRunner(Runner):
     Args:
         profile: the device.
         configuration: the configuration of it that is measured.
-        chunk: models that share a round; measurements of a chunk are yielded when its last round is over.
+        chunk: models that share a round; their measurements are yielded when its last round is over, or one by one
+            where one process per model is asked for.
         timeout_seconds: longest time for one model in one process, None to derive it from the protocol.
         command: the worker program.
     """
@@ -104,31 +106,35 @@ class WorkerRunner(Runner):
     def _prepare(self) -> dict[str, Any] | None:
         """The delegate to load; raises EdgenasError when the device is not available."""
 
-    def _measure_chunk(self, models: list[Path], protocol: Protocol, operators: bool) -> list[Measurement]:
+    def _measure_chunk(
+        self, models: list[Path], protocol: Protocol, operators: bool
+    ) -> Iterator[Measurement]:
         blank = self._blank(protocol)
         results = [_identified(blank, model) for model in models]
         refusals = [
             self._refusal(m) if r.model_sha256 else r.error for m, r in zip(models, results, strict=True)
         ]
-        accepted = [i for i, refusal in enumerate(refusals) if not refusal]
         results = [replace(r, error=e or r.error) for r, e in zip(results, refusals, strict=True)]
+        accepted = [i for i, refusal in enumerate(refusals) if not refusal]
         if not accepted:
-            return results
+            yield from results
+            return
         delegate = self._prepare()
-        try:
-            measured = measure_in_rounds(
-                [models[i] for i in accepted],
-                protocol,
-                self._starter([results[i].model_sha256 for i in accepted], protocol, delegate, operators),
-                delegate=delegate,
-                operators=operators,
-                timeout_seconds=self._timeout_seconds,
-            )
-        except WorkerFailureError as error:
-            raise EdgenasError(f"Cannot measure on {self.profile.title}: {error}.") from error
-        for i, series in zip(accepted, measured, strict=True):
-            results[i] = _filled(results[i], series, protocol)
-        return results
+        measured = measure_in_rounds(
+            [models[i] for i in accepted],
+            protocol,
+            self._starter([results[i].model_sha256 for i in accepted], protocol, delegate, operators),
+            delegate=delegate,
+            operators=operators,
+            timeout_seconds=self._timeout_seconds,
+        )
+        # Closed at once when the caller wants no more: a worker that waits would hold the device.
+        with closing(measured):
+            try:
+                for result, refusal in zip(results, refusals, strict=True):
+                    yield result if refusal else _filled(result, next(measured), protocol)
+            except WorkerFailureError as error:
+                raise EdgenasError(f"Cannot measure on {self.profile.title}: {error}.") from error
 
 
 def _identified(blank: Measurement, model: Path) -> Measurement:

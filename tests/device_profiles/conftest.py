@@ -100,6 +100,8 @@ import json, os, pathlib, signal, sys, time
 folder = pathlib.Path(__file__).parent
 with (folder / "starts").open("a") as log:
     log.write(" ".join(sys.argv[1:]) + "\\n")
+with (folder / "pids").open("a") as log:
+    log.write(f"{os.getpid()}\\n")
 turn = len((folder / "starts").read_text().splitlines())
 def say(**answer): print(json.dumps(answer), flush=True)
 say(kind="ready", load_average=0.5, notes=[])
@@ -154,6 +156,9 @@ class FakeWorker:
 
     def starts(self) -> list[str]:
         return (self.folder / "starts").read_text(encoding="utf-8").splitlines()
+
+    def pids(self) -> list[str]:
+        return (self.folder / "pids").read_text(encoding="utf-8").splitlines()
 
 
 @pytest.fixture

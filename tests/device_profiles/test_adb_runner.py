@@ -92,6 +92,19 @@ def test_measures_on_the_phone(server: AdbServer, phone: FakePhone, model: Path)
     assert [line for line in phone.lines if "--graph" in line] == [timed, profiled, timed, profiled]
 
 
+def test_the_same_file_twice_is_two_measurements(server: AdbServer, phone: FakePhone, model: Path) -> None:
+    both = list(_runner().measure([model, model], _QUICK))
+    assert [len(each.details["processes"]) for each in both] == [2, 2]
+    assert both[0].repeats_ms[0] == (both[0].details["processes"][0]["printed"]["median_ms"],)
+
+
+def test_one_process_is_handed_on_before_the_next_begins(
+    server: AdbServer, phone: FakePhone, model: Path
+) -> None:
+    measuring = _runner().measure([model] * 3, replace(_QUICK, processes=1, max_processes=1))
+    assert next(measuring).ok and sum("--graph" in line for line in phone.lines) == 1
+
+
 def test_the_program_is_pushed_once_and_models_are_removed(
     server: AdbServer, phone: FakePhone, model: Path
 ) -> None:

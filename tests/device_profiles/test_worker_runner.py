@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from importlib import util
 from pathlib import Path
@@ -42,6 +43,18 @@ def test_chunks_are_measured_one_after_the_other(fake_worker: Any) -> None:
     assert len(fake_worker.jobs()) == 4
     assert len(list(measuring)) == 2
     assert fake_worker.jobs()[4:] == ["3 c", "4 c"]
+
+
+def test_one_process_per_model_is_handed_on_at_once(fake_worker: Any) -> None:
+    models = [fake_worker.model(name) for name in ("a", "crash", "b", "c")]
+    once = replace(_PROTOCOL, processes=1, max_processes=1)
+    measuring = _runner(fake_worker).measure(models, once)
+    assert [next(measuring).status for _ in range(3)] == ["ok", "failed", "ok"]
+    assert fake_worker.jobs() == ["1 a", "1 crash", "2 b"]
+    measuring.close()  # type: ignore[attr-defined]
+    [pid] = {int(line) for line in fake_worker.pids()[1:]}
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
 
 
 @pytest.mark.parametrize(

@@ -133,20 +133,21 @@ def test_a_killed_client_goes_on_where_it_stopped_and_then_measures_anew(
         "    print(result.latency_ms, flush=True)\n",
         encoding="utf-8",
     )
-    arguments = [board.address(), json.dumps(_SLOW.to_dict()), *map(str, models)]
+    twice = replace(_SLOW, processes=2, max_processes=2, min_seconds=0.3)
+    arguments = [board.address(), json.dumps(twice.to_dict()), *map(str, models)]
     client = subprocess.Popen([sys.executable, str(program), *arguments], stdout=subprocess.PIPE)
     board.wait_for(lambda: len(board.journal()) == 2, "nothing is measured")
     client.kill()
-    assert client.communicate()[0] == b"", "a round is handed out as a whole"
+    assert client.communicate()[0] == b"", "rounds are handed out together"
     board.wait_for(lambda: not board.agents(), "the agent does not end")
     before = len(board.journal())
     assert before in (2, 3)
-    again = list(runner().measure(models, _SLOW))
+    again = list(runner().measure(models, twice))
     assert sum("connection had broken" in " ".join(m.notes) for m in again) == before
-    _measured_once(board, len(models))
-    anew = list(runner().measure(models, _SLOW))
-    assert not any("connection had broken" in " ".join(m.notes) for m in anew)
     _measured_once(board, 2 * len(models))
+    anew = list(runner().measure(models, twice))
+    assert not any("connection had broken" in " ".join(m.notes) for m in anew)
+    _measured_once(board, 4 * len(models))
     assert not {m.repeats_ms for m in again} & {m.repeats_ms for m in anew}
 
 
@@ -154,18 +155,31 @@ def test_what_was_not_handed_out_is_fetched_and_what_was_is_measured_anew(
     board: Any, runner: Callable[..., SshRunner], models: list[Path]
 ) -> None:
     device = runner()
-    results = device.measure(models[:3], _QUICK)
+    protocol = replace(_QUICK, processes=2, max_processes=2)
+    results = device.measure(models[:3], protocol)
     first = next(results)
     results.close()
-    after = list(device.measure(models[:3], _QUICK))
+    after = list(device.measure(models[:3], protocol))
     assert after[0].repeats_ms != first.repeats_ms
     assert ["connection had broken" in " ".join(m.notes) for m in after] == [False, True, True]
-    _measured_once(board, 4)
-    twice = list(device.measure([models[0], models[0]], _QUICK))
+    _measured_once(board, 8)
+    twice = list(device.measure([models[0], models[0]], protocol))
     assert twice[0].repeats_ms != twice[1].repeats_ms
-    other = list(device.measure(models[:1], replace(_QUICK, min_runs=4)))
+    other = list(device.measure(models[:1], replace(protocol, min_runs=4)))
     assert other[0].ok
-    _measured_once(board, 7)
+    _measured_once(board, 14)
+
+
+def test_one_process_per_model_is_handed_on_at_once(
+    board: Any, runner: Callable[..., SshRunner], models: list[Path]
+) -> None:
+    device = runner()
+    results = device.measure(models, _QUICK)
+    assert next(results).ok
+    _measured_once(board, 1)
+    results.close()  # type: ignore[attr-defined]
+    # The round is over: another client need not wait.
+    assert next(iter(runner().measure(models[:1], replace(_QUICK, min_runs=4)))).ok
 
 
 def test_two_clients_take_turns(
