@@ -14,7 +14,8 @@ __all__ = ["RunFacts", "read_facts"]
 _OPTION = re.compile(r"([A-Za-z#/][^\[\]:]{0,79}): \[(.*)\]")
 _LOADED = re.compile(r"Loaded model (\S.*)")
 _REPLACING = re.compile(
-    r"Replacing (\d+) (?:out of (\d+) )?node\(s\) with delegate \((.+?)\) node, yielding (\d+) partitions?.*"
+    r"Replacing (\d{1,9}) (?:out of (\d{1,9}) )?node\(s\) with delegate \((.+?)\) node, yielding (\d{1,9}) "
+    r"partitions?.*"
 )
 _APPLIED = re.compile(
     r"(?:Explicitly applied|Applied) (\S+) delegate, and the model graph will be (completely|partially) executed .*"
@@ -158,7 +159,7 @@ def _set_threads(facts: RunFacts) -> None:
         for label in ("Num threads", "#threads used for CPU inference")
         if label in facts.options
     }
-    numbers = {int(text) for text in texts if re.fullmatch(r"-?\d+", text)}
+    numbers = {int(text) for text in texts if re.fullmatch(r"-?\d{1,9}", text)}
     if len(numbers) > 1 or len(numbers) != len(texts):
         facts.broken.append(f"The number of threads is unclear: {', '.join(sorted(texts))}.")
     elif numbers and min(numbers) > 0:

@@ -31,7 +31,7 @@ _LABELS = {
 # Always two decimals, and the unit but for "std": a torn line of microseconds has neither.
 _LITERT = re.compile(
     r"(Model initialization|Warmup \(first\)|Warmup \(avg\)|Inference \((?:avg|min|max|std|median|p5|p95)\)):\s+"
-    r"(\d+[.,]\d\d)(?: ms)?(?: \((\d+) runs\))?"
+    r"(\d+[.,]\d\d)(?: ms)?(?: \((\d{1,9}) runs\))?"
 )
 _LITERT_LABELS = {"Model initialization": "init", "Warmup (first)": "first", "Warmup (avg)": "warmup"}
 _ORPHAN = re.compile(

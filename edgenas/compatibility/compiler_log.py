@@ -22,7 +22,7 @@ from edgenas.errors import UsageError
 
 __all__ = ["MAPPED", "STATUSES", "CompilerLog", "CompilerOperation", "parse_compiler_log"]
 
-_COUNT = re.compile(r"\d+")
+_COUNT = re.compile(r"\d{1,9}")
 _REQUIRED = ("input size", "output size", "used", "off-chip", "subgraphs", "total", "operation log")
 
 
@@ -130,6 +130,8 @@ def _judge(block: Block, attempts: int) -> CompilerLog:
     if not failure:
         _find_missing(block, broken)
         mapped, unmapped = _mapped_counts(block, operations, counts, problems, broken)
+    elif not block.failures:
+        broken.append("The log ends without an outcome: the compiler crashed, or the log is cut.")
     elif "input model" in values or operations:
         broken.append(f"The log tells of success and of a failure ({failure}).")
     return CompilerLog(
@@ -178,6 +180,8 @@ def _find_missing(block: Block, broken: list[str]) -> None:
     if block.is_operation_log:
         if not block.rows:
             broken.append("The table of operators is missing.")
+        if block.of_stdout:
+            broken.append("Lines of a log file and of what the compiler prints are mixed.")
         lacking = [key for key in ("input model", "output model") if key not in block.values]
     else:
         lacking = [key for key in ("input model", "output model", *_REQUIRED) if key not in block.values]

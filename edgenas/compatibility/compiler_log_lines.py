@@ -47,7 +47,7 @@ _TABLE_RANK = len(_RANKS)
 _VERSION = re.compile(r"Edge TPU Compiler version (\d+(?:\.\d+)+)")
 _HEADER = re.compile(r"\s*(Operator)\s+(Count)\s+(Status)\s*")
 _TYPE_WIDTH = 30  # The compiler fills the type up to this width.
-_ROW = re.compile(r"\s*([A-Z][A-Z0-9_]*)\s+(\d+)\s+(\S.*?)\s*")
+_ROW = re.compile(r"\s*([A-Z][A-Z0-9_]*)\s+(\d{1,9})\s+(\S.*?)\s*")
 _SIZE = re.compile(r"(\d{1,4}\.\d\d)(B|KiB|MiB|GiB)")
 _SCALES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _FAILURES = (
@@ -106,6 +106,12 @@ class Block:
         return bool(
             self.values.keys() - {"version"} or self.rows or self.failures or self.timed or self.has_table
         )
+
+    @property
+    def of_stdout(self) -> bool:
+        """Whether lines are in it that the compiler prints, but does not write into its log file."""
+        outcome = self.timed or self.compiled or self.succeeded or self.says_not_all or self.refers_to_log
+        return outcome or bool(self.values.keys() - {"version", "input model", "output model"})
 
     @property
     def failure(self) -> str:
@@ -183,10 +189,10 @@ class _Reader:
             block.says_not_all = True
         elif text.startswith("See the operation log file"):
             block.refers_to_log = True
-        elif not (self._take_failure(text) or self._take_value(text, cut) or _IGNORED.fullmatch(text)):
+        elif not (self._take_failure(text, cut) or self._take_value(text, cut) or _IGNORED.fullmatch(text)):
             self._take_table(line, text)
 
-    def _take_failure(self, text: str) -> bool:
+    def _take_failure(self, text: str, cut: bool) -> bool:
         if text.startswith("ERROR: "):
             self._block.errors.append(text.removeprefix("ERROR: "))
             return True
@@ -197,6 +203,8 @@ class _Reader:
             match = pattern.fullmatch(text)
             if match:
                 self._block.failures.append(match["reason"].strip())
+                if cut:
+                    self._block.broken.append(f"The log ends within the line {text!r}.")
                 return True
         return False
 

@@ -103,3 +103,19 @@ def test_a_mean_that_is_no_number(noise: str) -> None:
     except UsageError:
         return
     assert all(log.partial for log in logs)
+
+
+def test_counts_beyond_measure() -> None:
+    many = "3" * 5000
+    for text in (
+        f"Replacing {many} out of {many} node(s) with delegate (X) node, yielding 1 partitions.\n{ANDROID}",
+        ANDROID.replace("Num threads: [1]", f"Num threads: [{many}]"),
+        ANDROID.replace("count=1000", f"count={many}"),
+        f"{ANDROID}============================== Run Order ==============================\n"
+        f"Number of nodes executed: {many}\n{many} nodes observed\n",
+    ):
+        try:
+            logs = parse_benchmark_logs(text)
+        except UsageError:
+            continue
+        assert all(log.partial for log in logs)
