@@ -13,7 +13,7 @@ from edgenas.device_profiles.adb_benchmark_model import BenchmarkProgram, find_b
 from edgenas.device_profiles.adb_client import AdbClient, AdbError
 from edgenas.device_profiles.adb_phone import Phone, describe
 from edgenas.device_profiles.adb_round import AdbRound, ProcessRecord
-from edgenas.device_profiles.host_facts import file_sha256
+from edgenas.device_profiles.host_facts import file_sha256, not_tflite
 from edgenas.device_profiles.measurement import FAILED, OK, Measurement, instability
 from edgenas.device_profiles.profile import Configuration, DeviceProfile
 from edgenas.device_profiles.protocol import Protocol
@@ -26,7 +26,6 @@ DEFAULT_FOLDER = "/data/local/tmp/edgenas"
 """The only place that the shell user may both write to and run programs from."""
 
 _RUNTIME = "benchmark_model"
-_TFLITE_IDENTIFIER = b"TFL3"
 _STALE_MINUTES = 60
 
 
@@ -203,14 +202,9 @@ class AdbRunner(Runner):
 def _sha256_or_refusal(model: Path) -> tuple[str, str]:
     """(SHA-256, why it is not even tried); one of them is empty for a file that cannot be read or is fine."""
     try:
-        with model.open("rb") as file:
-            head = file.read(8)
-        sha256 = file_sha256(model)
+        return file_sha256(model), not_tflite(model)
     except OSError as error:
         return "", f"{model} cannot be read: {error.strerror or error}"
-    if head[4:] != _TFLITE_IDENTIFIER:
-        return sha256, f"{model} is not a .tflite file: the identifier TFL3 is missing at byte 4"
-    return sha256, ""
 
 
 def _details(phone: Phone, program: BenchmarkProgram, records: Sequence[ProcessRecord]) -> dict[str, Any]:

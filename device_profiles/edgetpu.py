@@ -19,9 +19,9 @@ from edgenas.device_profiles.worker_process import WORKER_COMMAND
 from edgenas.device_profiles.worker_runner import WorkerRunner
 from edgenas.errors import EdgenasError
 
-__all__ = ["CUSTOM_OPERATOR", "EdgeTpuRunner", "compiled_for_edgetpu"]
+__all__ = ["EdgeTpuRunner", "compiled_for_edgetpu", "not_compiled"]
 
-CUSTOM_OPERATOR = b"edgetpu-custom-op"
+_CUSTOM_OPERATOR = b"edgetpu-custom-op"
 _LIBRARY = "libedgetpu.so.1"
 _LIBRARY_FOLDERS = tuple(
     Path(folder)
@@ -44,6 +44,20 @@ _INCOMPATIBLE_HINT = (
 _REPOSITORY_HINT = "from the Coral package repository, https://coral.ai/software/"
 
 
+def not_compiled(model: Path) -> str:
+    """Why a model would not run on an Edge TPU at all, empty for one that its compiler made.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    if _CUSTOM_OPERATOR in model.read_bytes():
+        return ""
+    return (
+        f"{model.name} is not compiled for the Edge TPU: it has no {_CUSTOM_OPERATOR.decode()}. "
+        f"Compile it first: {COMPILER} -s {model}"
+    )
+
+
 def compiled_for_edgetpu(model: Path, folder: Path, compiler: str | None) -> Path:
     """A model as the Edge TPU takes it.
 
@@ -55,7 +69,7 @@ def compiled_for_edgetpu(model: Path, folder: Path, compiler: str | None) -> Pat
     Raises:
         EdgenasError: there is no compiler, or it gives up.
     """
-    if CUSTOM_OPERATOR in model.read_bytes():
+    if not not_compiled(model):
         return model
     target = folder / f"{model.stem}_{file_sha256(model)[:8]}_edgetpu.tflite"
     if target.exists():
@@ -200,12 +214,7 @@ class EdgeTpuRunner(WorkerRunner):
             return True
 
     def _refusal(self, model: Path) -> str:
-        if CUSTOM_OPERATOR not in model.read_bytes():
-            return (
-                f"{model.name} is not compiled for the Edge TPU: it has no {CUSTOM_OPERATOR.decode()}. "
-                f"Compile it first: {COMPILER} -s {model}"
-            )
-        return ""
+        return not_compiled(model)
 
     def _prepare(self) -> dict[str, Any] | None:
         detection = self.probe()

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgenas.device_profiles.agent.machine import cpu_model, load_average
 from edgenas.device_profiles.agent.runtime import RUNTIMES
 
-__all__ = ["cpu_model", "file_sha256", "installed_runtime", "load_average", "package_version"]
+__all__ = ["cpu_model", "file_sha256", "installed_runtime", "load_average", "not_tflite", "package_version"]
 
 
 def file_sha256(path: Path) -> str:
@@ -20,6 +20,22 @@ def file_sha256(path: Path) -> str:
     """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def not_tflite(path: Path) -> str:
+    """Why a file is no .tflite file, empty where it begins like one.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        head = file.read(8)
+    # A FlatBuffer's file identifier stands at byte 4 (https://flatbuffers.dev/internals, "Encoding").
+    return (
+        ""
+        if head[4:] == b"TFL3"
+        else f"{path} is not a .tflite file: the identifier TFL3 is missing at byte 4"
+    )
 
 
 def package_version(package: str) -> str | None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from edgenas.device_profiles.host_facts import cpu_model, installed_runtime
+from edgenas.device_profiles.host_facts import cpu_model, installed_runtime, not_tflite
 from edgenas.device_profiles.runner import RUNTIME, Detection
 from edgenas.device_profiles.worker_runner import WorkerRunner
 from edgenas.errors import MissingDependencyError
 
 __all__ = ["LiteRtRunner"]
-
-_TFLITE_IDENTIFIER = b"TFL3"
 
 
 class LiteRtRunner(WorkerRunner):
@@ -39,11 +37,7 @@ class LiteRtRunner(WorkerRunner):
         return "XNNPACK"
 
     def _refusal(self, model: Path) -> str:
-        with model.open("rb") as file:
-            head = file.read(8)
-        if head[4:] != _TFLITE_IDENTIFIER:
-            return f"{model} is not a .tflite file: the identifier TFL3 is missing at byte 4"
-        return ""
+        return not_tflite(model)
 
     def _prepare(self) -> dict[str, Any] | None:
         if installed_runtime(self.profile.connection.runtime) is None:

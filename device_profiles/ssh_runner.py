@@ -11,7 +11,8 @@ from typing import Any
 
 from edgenas.compatibility.compiler import find_compiler
 from edgenas.device_profiles.catalogue import user_folder
-from edgenas.device_profiles.edgetpu import CUSTOM_OPERATOR, compiled_for_edgetpu
+from edgenas.device_profiles.edgetpu import compiled_for_edgetpu, not_compiled
+from edgenas.device_profiles.host_facts import not_tflite
 from edgenas.device_profiles.measurement import Measurement
 from edgenas.device_profiles.profile import EDGETPU, Configuration, DeviceProfile
 from edgenas.device_profiles.protocol import Protocol
@@ -25,8 +26,6 @@ from edgenas.device_profiles.worker_runner import WorkerRunner
 from edgenas.errors import EdgenasError
 
 __all__ = ["SshRunner"]
-
-_TFLITE_IDENTIFIER = b"TFL3"
 
 
 class SshRunner(WorkerRunner):
@@ -127,15 +126,7 @@ class SshRunner(WorkerRunner):
         )
 
     def _refusal(self, model: Path) -> str:
-        data = model.read_bytes()
-        if data[4:8] != _TFLITE_IDENTIFIER:
-            return f"{model} is not a .tflite file: the identifier TFL3 is missing at byte 4"
-        if self._edgetpu and CUSTOM_OPERATOR not in data:
-            return (
-                f"{model.name} is not compiled for the Edge TPU: it has no {CUSTOM_OPERATOR.decode()}. "
-                f"Compile it first: edgetpu_compiler -s {model}"
-            )
-        return ""
+        return not_tflite(model) or (not_compiled(model) if self._edgetpu else "")
 
     def _prepare(self) -> dict[str, Any] | None:
         hello = self._board.hello()
