@@ -79,6 +79,7 @@ def ssh_command(connection: Connection, remote: Sequence[str], *, ssh: str = "ss
         "ConnectTimeout": str(CONNECT_SECONDS),
         "ServerAliveInterval": str(ALIVE_SECONDS),
         "ServerAliveCountMax": str(ALIVE_COUNT),
+        "RemoteCommand": "none",  # Hosts may be configured to begin with a command such as `tmux attach`.
     }
     if connection.identity:
         options["IdentitiesOnly"] = "yes"  # Else the keys of an ssh-agent are tried first, often too many.

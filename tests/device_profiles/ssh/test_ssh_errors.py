@@ -43,8 +43,8 @@ def test_the_command_line_has_one_word_for_each_thing() -> None:
     connection = Connection(via="ssh", host="board", user="pi", port=2222, identity="/k e y", config="/c")
     assert ssh_command(connection, ["python3", "-c", "print('a b')"], ssh="/usr/bin/ssh") == [
         "/usr/bin/ssh", "-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=10", "-o", "ServerAliveInterval=5",
-        "-o", "ServerAliveCountMax=3", "-o", "IdentitiesOnly=yes", "-F", "/c", "-i", "/k e y", "-p", "2222", "-l", "pi",
-        "--", "board", "python3 -c 'print('\"'\"'a b'\"'\"')'",
+        "-o", "ServerAliveCountMax=3", "-o", "RemoteCommand=none", "-o", "IdentitiesOnly=yes", "-F", "/c",
+        "-i", "/k e y", "-p", "2222", "-l", "pi", "--", "board", "python3 -c 'print('\"'\"'a b'\"'\"')'",
     ]  # fmt: skip
     short = ssh_command(Connection(via="ssh", host="board"), ["true"])
     assert short[-3:] == ["--", "board", "true"] and "-p" not in short and "-l" not in short
@@ -72,6 +72,11 @@ def test_connections_that_do_not_come_about(
     assert not detection.available and missing in detection.missing[0].lower()
     assert command.format(folder=board.folder) in detection.next_command
     assert "ssh" in detection.looked_for[0].lower()
+
+
+def test_settings_of_the_user_that_would_be_in_the_way(board: Any) -> None:
+    config = board.config(RemoteCommand="tmux attach", RequestTTY="force")
+    assert _probe(board.address(config=str(config))).available
 
 
 def test_a_changed_host_key(board: Any, tmp_path: Path) -> None:
