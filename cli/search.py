@@ -21,6 +21,11 @@ __all__ = ["command"]
 
 _RESUMABLE = {"resume", "trials", "as_json"}
 
+# The controller of the paper: population 50, tournament sample 10, about 2,000 generations of one child.
+_PRESETS = {"paper": {"trials": 2000, "population": 50, "tournament": 10}}
+
+_READ_BY = {"population": ("evolution", "nsga2"), "tournament": ("evolution",)}
+
 
 @click.command(name="search")
 @click.option("--space", default="demo", show_default=True, help="Search space: a preset or a .toml file.")
@@ -46,9 +51,37 @@ _RESUMABLE = {"resume", "trials", "as_json"}
     type=click.Choice(["edgetpu"]),
     help="Reject networks, before they are trained, that would not run on this accelerator as a whole.",
 )
+@click.option(
+    "--max-parameters", type=click.IntRange(1), help="Reject networks with more, before they are trained."
+)
+@click.option(
+    "--max-activation-kib",
+    type=click.FloatRange(0, min_open=True),
+    help="Reject networks whose feature maps take more at once, before they are trained.",
+)
+@click.option(
+    "--algorithm",
+    type=click.Choice(["evolution", "random", "nsga2", "tpe"]),
+    default="evolution",
+    show_default=True,
+    help="Regularized evolution, or a sampler of Optuna; nsga2 searches the front of quality and latency.",
+)
+@click.option(
+    "--preset",
+    type=click.Choice(sorted(_PRESETS)),
+    help="paper: 2,000 trials, population 50, tournament 10; what is given beside it counts.",
+)
 @click.option("--trials", type=click.IntRange(1), help="Networks to train and score. [default: 50]")
-@click.option("--population", type=click.IntRange(1), help="Default: a quarter of the trials, 4 to 50.")
-@click.option("--tournament", type=click.IntRange(1), help="Default: a fifth of the population, at least 2.")
+@click.option(
+    "--population",
+    type=click.IntRange(1),
+    help="Of evolution and nsga2. Default: a quarter of the trials, 4 to 50.",
+)
+@click.option(
+    "--tournament",
+    type=click.IntRange(1),
+    help="Of evolution. Default: a fifth of the population, at least 2.",
+)
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--iterations", type=click.IntRange(1), help="Training steps per trial. [default: 240]")
 @click.option("--batch-size", type=click.IntRange(1), help="Frames per step. [default: 16]")
@@ -64,12 +97,14 @@ _RESUMABLE = {"resume", "trials", "as_json"}
 def command(resume: Path | None, trials: int | None, as_json: bool, **options: Any) -> None:
     """Find networks that are accurate and meet a latency target.
 
-    Regularized evolution; every candidate is trained for a short proxy schedule. Ctrl-C or a kill loses nothing.
+    Every candidate is trained for a short proxy schedule. Ctrl-C or a kill loses nothing. A target or limits that no
+    network seems to meet end the search before anything is trained, with the nearest network.
 
     \b
     Examples:
       edgenas search --trials 20 --device host
       edgenas search --data nyuv2.npz --tasks segmentation,depth,normals --target-ms 2.5
+      edgenas search --algorithm nsga2 --max-parameters 300000
       edgenas search --resume runs/001 --trials 40
     """
     from edgenas.workflow.search import resume_search, start_search
@@ -84,14 +119,14 @@ def command(resume: Path | None, trials: int | None, as_json: bool, **options: A
             result = resume_search(resume, trials=trials, on_event=on_event)
         else:
             run_dir = options.pop("out") or new_run_folder()
-            result = start_search(_request(trials or 50, **options), run_dir, on_event=on_event)
+            result = start_search(_request(trials, **options), run_dir, on_event=on_event)
     if as_json:
         print_json(_summary(result))
     else:
         _show(result)
 
 
-def _request(trials: int, **options: Any) -> Any:
+def _request(trials: int | None, **options: Any) -> Any:
     from edgenas.workflow.data import DataRequest
     from edgenas.workflow.search import SearchRequest
 
@@ -106,7 +141,17 @@ def _request(trials: int, **options: Any) -> Any:
     schedule = {
         k: options[k] for k in ("iterations", "batch_size", "learning_rate") if options[k] is not None
     }
-    population = options["population"] or max(4, min(50, trials // 4))
+    algorithm = options["algorithm"]
+    for name, algorithms in _READ_BY.items():
+        if options[name] is not None and algorithm not in algorithms:
+            raise UsageError(
+                f"--{name} has no meaning for --algorithm {algorithm}. Leave it out, or take --algorithm "
+                f"{' or '.join(algorithms)}."
+            )
+    preset = _PRESETS.get(options["preset"], {})
+    trials = trials or preset.get("trials", 50)
+    population = options["population"] or preset.get("population", max(4, min(50, trials // 4)))
+    tournament = options["tournament"] or preset.get("tournament", max(2, population // 5))
     device = None if options["device"].lower() == "none" else options["device"]
     return SearchRequest(
         space=options["space"],
@@ -118,9 +163,12 @@ def _request(trials: int, **options: Any) -> Any:
         reward=options["reward"],
         require=options["require"],
         risk=options["risk"],
+        max_parameters=options["max_parameters"],
+        max_activation_kib=options["max_activation_kib"],
         trials=trials,
+        algorithm=algorithm,
         population=population,
-        tournament=options["tournament"] or min(population, max(2, population // 5)),
+        tournament=options["tournament"] or min(population, tournament),
         seed=options["seed"],
         loss_weights=options["loss_weights"],
         schedule=schedule,
@@ -166,11 +214,12 @@ def _summary(result: SearchResult) -> dict[str, Any]:
 
 def _show(result: SearchResult) -> None:
     click.echo(f"Run folder: {result.run_dir}")
-    click.echo(f"Trials: {result.finished} finished, {result.failed} failed, {result.duplicates} duplicates")
-    if result.require is not None:
-        click.echo(
-            f"Required: every operator on {result.require}; {result.rejected} networks rejected untrained"
-        )
+    click.echo(
+        f"Trials: {result.finished} finished, {result.failed} failed, {result.duplicates} duplicates; "
+        f"algorithm {result.algorithm}"
+    )
+    if result.required:
+        click.echo(f"Required: {', '.join(_required(result))}; {result.rejected} networks rejected untrained")
     if result.best is None:
         if result.nearest is None:
             click.echo("No trial completed.")
@@ -192,6 +241,17 @@ def _show(result: SearchResult) -> None:
         "Validation, proxy schedule", {"best": {t: dict(m) for t, m in best.evaluation.metrics.items()}}
     )
     click.echo(f"Next: edgenas train {result.run_dir}")
+
+
+def _required(result: SearchResult) -> list[str]:
+    words = []
+    if result.require is not None:
+        words.append(f"every operator on {result.require}")
+    if result.max_parameters is not None:
+        words.append(f"at most {result.max_parameters:,} parameters")
+    if result.max_activation_kib is not None:
+        words.append(f"at most {result.max_activation_kib:,.10g} KiB of activations")
+    return words
 
 
 def _checked(result: SearchResult) -> str:

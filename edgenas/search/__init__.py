@@ -1,23 +1,27 @@
-"""Architecture search: regularized evolution over an Optuna study that survives being killed.
+"""Architecture search: regularized evolution or another algorithm, over an Optuna study that survives being killed.
 
 Importing this package imports Optuna (extra `search`), so the command line imports it inside its commands
 only.
 """
 
-from edgenas.search.config import REQUIREMENTS, SearchConfig, read_config
-from edgenas.search.evaluation import Estimator, Evaluation, Evaluator, Requirement
+from edgenas.search.config import ALGORITHMS, REQUIREMENTS, SearchConfig, read_config
+from edgenas.search.evaluation import Estimator, Evaluation, Evaluator
 from edgenas.search.events import BaselineDone, BaselineStarted, Event, TrialDone, TrialStarted
 from edgenas.search.evolution import RegularizedEvolutionSampler, next_decisions
 from edgenas.search.pareto import pareto_front
+from edgenas.search.reachable import Unreachable, check_reachable
 from edgenas.search.record import TrialRecord
+from edgenas.search.requirement import Bound, Requirement, activation_limit, parameter_limit
 from edgenas.search.result import SearchResult, store_measurement
 from edgenas.search.run import SearchInterrupted, run_search
 from edgenas.search.study import read_trials
 
 __all__ = [
+    "ALGORITHMS",
     "REQUIREMENTS",
     "BaselineDone",
     "BaselineStarted",
+    "Bound",
     "Estimator",
     "Evaluation",
     "Evaluator",
@@ -30,7 +34,11 @@ __all__ = [
     "TrialDone",
     "TrialRecord",
     "TrialStarted",
+    "Unreachable",
+    "activation_limit",
+    "check_reachable",
     "next_decisions",
+    "parameter_limit",
     "pareto_front",
     "read_config",
     "read_trials",

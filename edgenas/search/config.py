@@ -17,13 +17,16 @@ from edgenas.space.space import SearchSpace
 from edgenas.storage import read_json, write_json
 
 __all__ = [
+    "ALGORITHMS",
     "CONFIG_FILE",
+    "DEFAULT_ALGORITHM",
     "REQUIREMENTS",
     "STUDY_FILE",
     "SearchConfig",
     "differences",
     "prepare_run",
     "read_config",
+    "refuse_second_run",
     "resume_command",
 ]
 
@@ -34,6 +37,11 @@ FORMAT_VERSION = 1
 
 REQUIREMENTS = ("edgetpu",)
 """What candidates can be required to run on as a whole."""
+
+ALGORITHMS = ("evolution", "random", "nsga2", "tpe")
+"""What can choose the networks; see `edgenas.search.algorithms`."""
+
+DEFAULT_ALGORITHM = "evolution"
 
 # What the commands read of config.json.
 _NEEDED = (
@@ -53,8 +61,10 @@ class SearchConfig:
         trials: evaluated children in total, those of earlier sessions included.
         seed: seed of the evolution; also the seed with which every candidate is trained, so that candidates
             differ by their architecture only and the evaluation of an equal network can be taken over.
-        population: P of regularized evolution; also the number of random trials at the start.
-        tournament: S of regularized evolution, at most `population`.
+        algorithm: what chooses the networks, one of `ALGORITHMS`.
+        population: P of regularized evolution, also the number of random trials at the start; size of a
+            generation of NSGA-II. The other algorithms do not read it.
+        tournament: S of regularized evolution, at most `population`. The other algorithms do not read it.
         reward: preset of Eq. 5, a name of `scoring.REWARD_PRESETS`.
         target_ms: latency target, None for none.
         risk: probability with which the device may exceed the latency that is held against the target; None
@@ -68,12 +78,16 @@ class SearchConfig:
         predictor: identity of the latency predictor.
         metric_weights: w_ij of Eq. 6 and 7 where they are not 1.
         require: accelerator that must run every operator of a candidate, one of `REQUIREMENTS`; None for none.
+        max_parameters: most trainable parameters of a candidate; None for any number.
+        max_activation_kib: most KiB that the feature maps of a candidate may take at once, in the number format
+            of the device's configuration (int8 without a device); None for any.
         space_source: preset name or path that the space was loaded from, to load it again on resume.
         command: argument vector of the command line, for the record.
     """
 
     trials: int
     seed: int = 0
+    algorithm: str = DEFAULT_ALGORITHM
     population: int = 50
     tournament: int = 10
     reward: str = "paper"
@@ -89,17 +103,22 @@ class SearchConfig:
     space_source: str = ""
     metric_weights: Mapping[str, Mapping[str, float]] | None = None
     require: str | None = None
+    max_parameters: int | None = None
+    max_activation_kib: float | None = None
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.reward not in REWARD_PRESETS:
             raise unknown_name("reward preset", self.reward, REWARD_PRESETS, "edgenas search --help")
+        if self.algorithm not in ALGORITHMS:
+            raise unknown_name("algorithm", self.algorithm, ALGORITHMS, "edgenas search --help")
         if self.require is not None and self.require not in REQUIREMENTS:
             raise unknown_name("requirement", self.require, REQUIREMENTS, "edgenas search --help")
         checks = (
             ("trials", "at least 1", self.trials >= 1),
             ("seed", "0 or more", self.seed >= 0),
             ("population", "at least 1", self.population >= 1),
+            ("population", "at least 2 for nsga2", self.algorithm != "nsga2" or self.population >= 2),
             (
                 "tournament",
                 f"1 to {self.population}, the population",
@@ -110,6 +129,12 @@ class SearchConfig:
                 "a positive, finite number",
                 self.target_ms is None or 0 < self.target_ms < math.inf,
             ),
+            ("max_parameters", "at least 1", self.max_parameters is None or self.max_parameters >= 1),
+            (
+                "max_activation_kib",
+                "a positive, finite number",
+                self.max_activation_kib is None or 0 < self.max_activation_kib < math.inf,
+            ),
             ("risk", "a number between 0 and 1", self.risk is None or 0 < self.risk < 1),
         )
         for name, expected, fine in checks:
@@ -117,6 +142,12 @@ class SearchConfig:
                 raise UsageError(
                     f"Invalid argument `{name}`. Expected {expected}. Received {getattr(self, name)!r}."
                 )
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Names of the fields that a candidate must meet before it is trained."""
+        names = ("require", "max_parameters", "max_activation_kib")
+        return tuple(name for name in names if getattr(self, name) is not None)
 
     def to_dict(self, space: SearchSpace) -> dict[str, Any]:
         """The content of `config.json`."""
@@ -139,8 +170,11 @@ class SearchConfig:
             "risk": self.risk,
             "metric_weights": self.metric_weights,
             "require": self.require,
+            "max_parameters": self.max_parameters,
+            "max_activation_kib": self.max_activation_kib,
             "seed": self.seed,
             "trials": self.trials,
+            "algorithm": self.algorithm,
             "population": self.population,
             "tournament": self.tournament,
             "input_shape": list(self.input_shape),
@@ -188,14 +222,11 @@ def prepare_run(config: SearchConfig, space: SearchSpace, run_dir: Path, *, resu
     path = run_dir / CONFIG_FILE
     now = json.loads(json.dumps(config.to_dict(space)))
     if not resume:
-        if path.exists() or (run_dir / STUDY_FILE).exists():
-            raise UsageError(
-                f"{run_dir} already holds a run. Go on with it by: {resume_command(run_dir)}\n"
-                "Or name another folder with --out."
-            )
+        refuse_second_run(run_dir)
         write_json(path, now)
         return
-    stored = read_config(run_dir)
+    # Runs of earlier versions do not name an algorithm: there was one only.
+    stored = {"algorithm": DEFAULT_ALGORITHM, **read_config(run_dir)}
     found = differences(stored, now)
     if found:
         raise UsageError(
@@ -205,6 +236,19 @@ def prepare_run(config: SearchConfig, space: SearchSpace, run_dir: Path, *, resu
         )
     if stored.get("trials") != now["trials"]:
         write_json(path, {**stored, "trials": now["trials"]})
+
+
+def refuse_second_run(run_dir: Path) -> None:
+    """Checks that a new run may begin in a folder.
+
+    Raises:
+        UsageError: it holds a run.
+    """
+    if (run_dir / CONFIG_FILE).exists() or (run_dir / STUDY_FILE).exists():
+        raise UsageError(
+            f"{run_dir} already holds a run. Go on with it by: {resume_command(run_dir)}\n"
+            "Or name another folder with --out."
+        )
 
 
 def differences(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

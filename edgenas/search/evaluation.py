@@ -17,7 +17,6 @@ __all__ = [
     "Evaluation",
     "Evaluator",
     "LatencyEstimate",
-    "Requirement",
     "evaluate",
 ]
 
@@ -75,9 +74,6 @@ Evaluator = Callable[[Architecture, int], Evaluation]
 candidate can be evaluated (data gone, disk full). Everything else that it raises fails that one trial."""
 
 Estimator = Callable[[Architecture], LatencyEstimate]
-
-Requirement = Callable[[Architecture], str]
-"""Says why a network may not be a candidate, "" if it may."""
 
 
 def evaluate(evaluator: Evaluator, architecture: Architecture, seed: int) -> Evaluation:

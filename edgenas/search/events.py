@@ -72,6 +72,7 @@ class TrialDone:
         best_reward: its reward.
         best_quality: its quality.
         best_predicted_ms: its predicted latency.
+        hypervolume: of quality and predicted latency so far, see `edgenas.search.hypervolume`; None without a device.
         feasible_share: feasible trials among the completed ones, 0 to 1.
         seconds: wall time of this trial.
         eta_seconds: expected time for the rest, from this session's mean.
@@ -91,6 +92,7 @@ class TrialDone:
     best_reward: float | None
     best_quality: float | None
     best_predicted_ms: float | None
+    hypervolume: float | None
     feasible_share: float
     seconds: float
     eta_seconds: float

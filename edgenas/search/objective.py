@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from edgenas.errors import EdgenasError
 from edgenas.scoring import Metrics, quality, reward
 from edgenas.search.evaluation import Estimator, LatencyEstimate
+from edgenas.search.requirement import Bound
 from edgenas.space.architecture import Architecture
 
 __all__ = ["NO_LATENCY", "Latency", "Objective"]
@@ -74,6 +75,18 @@ class Objective:
                 "positive, finite milliseconds. Fit it again with `edgenas profile`, or search without a device."
             )
         return found
+
+    def bound(self) -> Bound | None:
+        """The target as a limit on what is held against it; None without a target."""
+        if self.target_ms is None:
+            return None
+        words = "predicted" if self.risk is None else f"exceeded with probability {self.risk:g}"
+        return Bound(
+            "--target-ms",
+            lambda architecture: self.latency(architecture).bound_ms or math.inf,
+            self.target_ms,
+            lambda amount: f"{amount:.4g} ms ({words})",
+        )
 
     def feasible(self, latency: Latency) -> bool:
         """Whether the latency meets the target; true without a target."""

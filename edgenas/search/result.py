@@ -11,6 +11,8 @@ from typing import Any
 from edgenas.device_profiles.measurement import MEASURED, SIMULATED
 from edgenas.errors import UsageError
 from edgenas.search.baseline import interval
+from edgenas.search.config import DEFAULT_ALGORITHM, SearchConfig
+from edgenas.search.hypervolume import Hypervolume
 from edgenas.search.pareto import pareto_front
 from edgenas.search.record import TrialRecord
 from edgenas.storage import read_json, write_json
@@ -47,6 +49,10 @@ class SearchResult:
         duplicates: how many took over the evaluation of an equal network.
         rejected: how many were not trained, for what the search requires.
         require: see `SearchConfig.require`.
+        max_parameters: see `SearchConfig.max_parameters`.
+        max_activation_kib: see `SearchConfig.max_activation_kib`.
+        algorithm: see `SearchConfig.algorithm`.
+        hypervolume: of quality and predicted latency, and how it grew; None without a device.
         measured_ms: latency of `best` on the device, None when it is not known.
         measured_source: how it came about, "measured" or "simulated"; None where nothing was tried.
         measured_error: why an attempt of this session gave no latency, else empty; never stored.
@@ -62,6 +68,10 @@ class SearchResult:
     duplicates: int
     rejected: int = 0
     require: str | None = None
+    max_parameters: int | None = None
+    max_activation_kib: float | None = None
+    algorithm: str = DEFAULT_ALGORITHM
+    hypervolume: Hypervolume | None = None
     measured_ms: float | None = None
     measured_source: str | None = None
     measured_error: str = ""
@@ -70,6 +80,16 @@ class SearchResult:
     def feasible(self) -> bool:
         """Whether a network meets the target."""
         return self.best is not None
+
+    @property
+    def required(self) -> dict[str, str | float]:
+        """What candidates had to meet, by the names of `SearchConfig`; empty for nothing."""
+        asked = {
+            "require": self.require,
+            "max_parameters": self.max_parameters,
+            "max_activation_kib": self.max_activation_kib,
+        }
+        return {name: value for name, value in asked.items() if value is not None}
 
     def with_measurement(self, measured_ms: float, source: str) -> SearchResult:
         """The same result with the latency of `best` on the device; `source` is "measured" or "simulated"."""
@@ -81,12 +101,12 @@ class SearchResult:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of `best.json`."""
-        rejected = {} if self.require is None else {"rejected": self.rejected}
+        rejected = {"rejected": self.rejected} if self.required else {}
         unknown = {"measured_error": self.measured_error} if self.measured_error else {}
-        required = {} if self.require is None else {"require": self.require}
         return {
             "format": FORMAT,
             "version": 1,
+            "algorithm": self.algorithm,
             "feasible": self.feasible,
             "target_ms": self.target_ms,
             **_described(self.best),
@@ -110,7 +130,17 @@ class SearchResult:
                 "duplicates": self.duplicates,
                 **rejected,
             },
-            **required,
+            "hypervolume": self._hypervolume(),
+            **self.required,
+        }
+
+    def _hypervolume(self) -> dict[str, Any] | None:
+        if self.hypervolume is None or self.hypervolume.value is None:
+            return None
+        return {
+            "value": self.hypervolume.value,
+            "reference": {"quality": 0.0, "predicted_ms": self.hypervolume.reference_ms},
+            "growth": [list(step) for step in self.hypervolume.growth],
         }
 
     def _nearest(self) -> dict[str, Any] | None:
@@ -137,7 +167,7 @@ def nearest_to(records: Sequence[TrialRecord]) -> TrialRecord | None:
 
 
 def summarise(
-    records: Sequence[TrialRecord], run_dir: Path, target_ms: float | None, require: str | None = None
+    records: Sequence[TrialRecord], run_dir: Path, config: SearchConfig, hypervolume: Hypervolume
 ) -> SearchResult:
     """Finds the recommendation and the Pareto front among finished trials."""
     best = best_of(records)
@@ -150,7 +180,7 @@ def summarise(
     front = pareto_front([r.quality or 0.0 for r in points], [r.latency.predicted_ms or 0.0 for r in points])
     return SearchResult(
         run_dir=run_dir,
-        target_ms=target_ms,
+        target_ms=config.target_ms,
         best=best,
         nearest=nearest_to(records) if best is None else None,
         pareto=tuple(points[i] for i in front),
@@ -158,7 +188,11 @@ def summarise(
         failed=sum(not r.completed and not r.rejected for r in records),
         duplicates=sum(r.duplicate_of is not None for r in records),
         rejected=sum(r.rejected for r in records),
-        require=require,
+        require=config.require,
+        max_parameters=config.max_parameters,
+        max_activation_kib=config.max_activation_kib,
+        algorithm=config.algorithm,
+        hypervolume=hypervolume,
         measured_ms=measured_ms,
         measured_source=source,
     )

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from edgenas.errors import EdgenasError, UsageError
+from edgenas.search.algorithms import has_two_objectives, make_sampler
 from edgenas.search.baseline import Baseline, obtain_baseline
-from edgenas.search.config import SearchConfig, prepare_run, read_config, resume_command
-from edgenas.search.evaluation import Estimator, Evaluation, Evaluator, Requirement, describe, evaluate
+from edgenas.search.config import SearchConfig, prepare_run, read_config, refuse_second_run, resume_command
+from edgenas.search.evaluation import Estimator, Evaluation, Evaluator, describe, evaluate
 from edgenas.search.events import Event, EventHandler, TrialDone, TrialStarted
-from edgenas.search.evolution import RegularizedEvolutionSampler
+from edgenas.search.hypervolume import Hypervolume, reference_of
 from edgenas.search.lock import run_lock
 from edgenas.search.objective import NO_LATENCY, Latency, Objective
+from edgenas.search.reachable import check_reachable
 from edgenas.search.record import BASELINE, TrialRecord
+from edgenas.search.requirement import Bound, Requirement
 from edgenas.search.result import SearchResult, best_of, summarise, write_best
 from edgenas.search.study import OpenTrial, TrialStore
 from edgenas.space.architecture import Architecture
@@ -39,14 +43,16 @@ def run_search(
     *,
     resume: bool = False,
     on_event: EventHandler | None = None,
-    requirement: Requirement | None = None,
+    requirements: Sequence[Requirement] = (),
+    before_begin: Callable[[], None] | None = None,
 ) -> SearchResult:
-    """Searches `space` by regularized evolution and leaves a run folder.
+    """Searches `space` by the configured algorithm and leaves a run folder.
 
-    The baseline is evaluated first, then `config.trials` trials. A trial whose network was evaluated before
-    takes that evaluation over (unless it failed for a reason that may pass). A resumed search repeats the
-    trial that was running, under its own number, and ends as an uninterrupted one would if the evaluator is
-    deterministic.
+    A new search whose target or limits no network seems to meet ends before anything is written or trained, see
+    `check_reachable`. The baseline is evaluated first, then `config.trials` trials. A trial whose network was
+    evaluated before takes that evaluation over (unless it failed for a reason that may pass). A resumed search
+    repeats the trial that was running, under its own number, and ends as an uninterrupted one would if the
+    evaluator is deterministic.
 
     Args:
         config: what to search for.
@@ -56,9 +62,11 @@ def run_search(
         run_dir: folder of the run.
         resume: go on with the run in `run_dir`, possibly with more trials.
         on_event: is told about progress.
-        requirement: what `config.require` stands for: a candidate that does not meet it is not trained.
+        requirements: what `config.required` stands for: a candidate that does not meet one is not trained.
+        before_begin: is called once when a new search is about to begin, before its `config.json` is written.
 
     Raises:
+        Unreachable: no network of the space seems to meet the target and the limits.
         UsageError: the folder holds a run already, holds none to resume, or holds one made otherwise.
         SearchInterrupted: Ctrl-C; `best.json` holds the best so far and the text says how to go on.
         EdgenasError: the folder cannot be written, the study is damaged, the baseline or
@@ -69,18 +77,36 @@ def run_search(
         raise UsageError(
             "A latency target or a risk needs a device whose latency can be predicted. Add --device."
         )
-    if (config.require is None) != (requirement is None):
-        raise ValueError(f"`config.require` is {config.require!r}, `requirement` is {requirement!r}.")
+    if estimator is None and has_two_objectives(config.algorithm):
+        raise UsageError(
+            f"Algorithm {config.algorithm!r} searches for quality and latency, so it needs a device whose latency can "
+            "be predicted. Add --device, or take another --algorithm."
+        )
+    if sorted(config.required) != sorted(r.name for r in requirements):
+        raise ValueError(
+            f"The configuration requires {config.required}. Received {[r.name for r in requirements]}."
+        )
     if resume:
         read_config(run_dir)  # without making the folder when there is nothing to resume
+    else:
+        refuse_second_run(run_dir)
+        check_reachable(config, space, _bounds(objective, requirements))
+        if before_begin is not None:
+            before_begin()
     with run_lock(run_dir):
         prepare_run(config, space, run_dir, resume=resume)
         emit = on_event or (lambda _: None)
-        search = _Search(config, space, evaluator, objective, run_dir, emit, requirement or (lambda _: ""))
+        search = _Search(config, space, evaluator, objective, run_dir, emit, requirements)
         try:
             return search.run()
         except KeyboardInterrupt as error:
             raise SearchInterrupted(search.after_interrupt()) from error
+
+
+def _bounds(objective: Objective, requirements: Sequence[Requirement]) -> list[Bound]:
+    """The latency target and the limits, as amounts to lower."""
+    found = [] if (target := objective.bound()) is None else [target]
+    return [*found, *(r.bound for r in requirements if r.bound is not None)]
 
 
 class _Search:
@@ -94,7 +120,7 @@ class _Search:
         objective: Objective,
         run_dir: Path,
         emit: EventHandler,
-        requirement: Requirement,
+        requirements: Sequence[Requirement],
     ) -> None:
         self._config = config
         self._space = space
@@ -102,9 +128,10 @@ class _Search:
         self._objective = objective
         self._run_dir = run_dir
         self._emit = emit
-        self._requirement = requirement
+        self._requirements = requirements
         self._records: list[TrialRecord] = []
         self._evaluated: dict[str, tuple[int | str, Evaluation]] = {}
+        self._volume = Hypervolume(None)
 
     def run(self) -> SearchResult:
         """Runs to the end; see `run_search`."""
@@ -118,10 +145,12 @@ class _Search:
             on_event=self._emit,
         )
         self._evaluated[baseline.architecture.hash] = (BASELINE, baseline.evaluation)
-        sampler = RegularizedEvolutionSampler(
-            self._space, seed=config.seed, population=config.population, tournament=config.tournament
+        self._volume = Hypervolume(reference_of(baseline.latency.predicted_ms))
+        store = TrialStore(
+            self._run_dir,
+            make_sampler(config, self._space),
+            two_objectives=has_two_objectives(config.algorithm),
         )
-        store = TrialStore(self._run_dir, sampler)
         try:
             for record in store.records():
                 self._remember(record)
@@ -131,9 +160,13 @@ class _Search:
         result = self._store_best()
         if result.finished and result.failed + result.rejected == result.finished:
             first = self._records[0]
+            more = (
+                f" Rejected networks cost no training: go on with more --trials by {resume_command(self._run_dir)}, "
+                "or start a new search that requires less."
+            )
             raise EdgenasError(
                 f"None of the {result.finished} trials completed. First cause (trial {first.number}): "
-                f"{first.evaluation.reason}."
+                f"{first.evaluation.reason}.{more if result.rejected else ''}"
             )
         return result
 
@@ -150,7 +183,7 @@ class _Search:
         # A search that was stopped by failures may be resumed, so only failures since then count.
         failures = self._failures_at_the_end() % MAX_FAILURES_IN_A_ROW
         started, before = time.monotonic(), len(self._records)
-        repeated = [trial for trial in store.unfinished() if trial.number < self._config.trials]
+        repeated = [trial for trial in store.unfinished(self._space) if trial.number < self._config.trials]
         fresh = max(0, self._config.trials - store.count())
         for step in range(len(repeated) + fresh):
             begun = time.monotonic()
@@ -174,9 +207,8 @@ class _Search:
         predicted_ms, total = latency.predicted_ms, self._config.trials
         self._emit(TrialStarted(trial.number, total, architecture.hash, predicted_ms, repeated=not trial.new))
         origin, evaluation = self._evaluated.get(architecture.hash, (None, None))
-        unmet = self._requirement(architecture)
+        unmet = next((why for r in self._requirements if (why := r.problem(architecture))), "")
         if unmet:
-            unmet = f"does not run on {self._config.require} as a whole: {unmet}"
             origin, evaluation = None, Evaluation(seconds={"total": 0.0}, status="rejected", reason=unmet)
         elif problem:
             origin, evaluation = None, Evaluation(seconds={"total": 0.0}, status="failed", reason=problem)
@@ -212,6 +244,7 @@ class _Search:
 
     def _remember(self, record: TrialRecord) -> None:
         self._records.append(record)
+        self._volume.add(record)
         known = self._evaluated.get(record.architecture.hash)
         # A failure may pass (memory, a full disk), so an equal network is tried again; a divergence does not.
         if record.evaluation.status not in ("failed", "rejected") and (known is None or known[0] == BASELINE):
@@ -235,7 +268,7 @@ class _Search:
         )
 
     def _store_best(self) -> SearchResult:
-        result = summarise(self._records, self._run_dir, self._config.target_ms, self._config.require)
+        result = summarise(self._records, self._run_dir, self._config, self._volume)
         write_best(result)
         return result
 
@@ -257,6 +290,7 @@ class _Search:
             best_reward=None if best is None else best.reward,
             best_quality=None if best is None else best.quality,
             best_predicted_ms=None if best is None else best.latency.predicted_ms,
+            hypervolume=self._volume.value,
             feasible_share=sum(r.feasible for r in completed) / len(completed) if completed else 0.0,
             seconds=seconds,
             eta_seconds=eta_seconds,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from edgenas.errors import EdgenasError, UsageError
 from edgenas.search._optuna import optuna, sqlalchemy
+from edgenas.search.algorithms import SeededSampler
 from edgenas.search.config import STUDY_FILE
 from edgenas.search.record import TrialRecord
 from edgenas.space.space import Decisions, SearchSpace
@@ -59,15 +60,18 @@ class TrialStore:
     Args:
         run_dir: the run folder; the study is made when there is none.
         sampler: an Optuna sampler.
+        two_objectives: trials are told (quality, latency bound) and not their reward.
 
     Raises:
         EdgenasError: the file is damaged, is no study, or cannot be written.
     """
 
-    def __init__(self, run_dir: Path, sampler: Any) -> None:
+    def __init__(self, run_dir: Path, sampler: Any, *, two_objectives: bool = False) -> None:
         self._path = run_dir / STUDY_FILE
+        self._two_objectives = two_objectives
+        self._ask_for_all = isinstance(sampler, SeededSampler) and sampler.asks_for_all_decisions
         if not self._path.exists():
-            _create(self._path)
+            _create(self._path, ("maximize", "minimize") if two_objectives else ("maximize",))
         with _study_errors(self._path, "read"):
             _check_integrity(self._path)
             self._storage = _storage(self._path)
@@ -87,13 +91,13 @@ class TrialStore:
         with _study_errors(self._path, "read"):
             return len(self._study.get_trials(deepcopy=False))
 
-    def unfinished(self) -> list[OpenTrial]:
+    def unfinished(self, space: SearchSpace) -> list[OpenTrial]:
         """Trials that were begun and not told, by rising number, ready to be evaluated again."""
         running = optuna.trial.TrialState.RUNNING
         with _study_errors(self._path, "read"):
             frozen = self._study.get_trials(deepcopy=False, states=(running,))
             return [
-                OpenTrial(t.number, optuna.trial.Trial(self._study, t._trial_id), dict(t.params))
+                OpenTrial(t.number, optuna.trial.Trial(self._study, t._trial_id), _active(space, t.params))
                 for t in frozen
             ]
 
@@ -101,7 +105,11 @@ class TrialStore:
         """A new trial with the next number, whose decisions the sampler chose; stored as a whole or not at all."""
         with _study_errors(self._path, "written"), self._transaction():
             trial = self._study.ask()
-            decisions = space.suggest(lambda name, choices: trial.suggest_categorical(name, choices))
+            if self._ask_for_all:
+                every = {d.name: trial.suggest_categorical(d.name, d.choices) for d in space.decisions()}
+                decisions = _active(space, every)
+            else:
+                decisions = space.suggest(lambda name, choices: trial.suggest_categorical(name, choices))
             return OpenTrial(trial.number, trial, decisions, new=True)
 
     def finish(self, trial: OpenTrial, record: TrialRecord) -> None:
@@ -110,7 +118,8 @@ class TrialStore:
             for name, value in record.to_attrs().items():
                 trial.handle.set_user_attr(name, value)
             if record.completed:
-                self._study.tell(trial.handle, record.reward)
+                both = [record.quality, record.latency.bound_ms]
+                self._study.tell(trial.handle, both if self._two_objectives else record.reward)
             else:
                 self._study.tell(trial.handle, state=optuna.trial.TrialState.FAIL)
 
@@ -150,13 +159,18 @@ def read_trials(run_dir: Path) -> list[TrialRecord]:
         store.close()
 
 
-def _create(path: Path) -> None:
+def _active(space: SearchSpace, decisions: Mapping[str, Any]) -> Decisions:
+    """The active ones among stored decisions."""
+    return space.suggest(lambda name, _: decisions[name])
+
+
+def _create(path: Path, directions: tuple[str, ...]) -> None:
     """Makes the study under another name first: `study.db` is either absent or whole."""
     for leftover in path.parent.glob(f".{path.stem}.*"):  # of a kill during an earlier attempt
         leftover.unlink(missing_ok=True)
     with atomic_path(path) as temporary, _study_errors(path, "written"):
         storage = _storage(temporary)
-        optuna.create_study(storage=storage, study_name=STUDY_NAME, direction="maximize")
+        optuna.create_study(storage=storage, study_name=STUDY_NAME, directions=directions)
         storage.engine.dispose()
 
 

@@ -18,12 +18,16 @@ from edgenas.runtime import start_tensorflow
 from edgenas.search import (
     Evaluation,
     Event,
+    Requirement,
     SearchConfig,
     SearchResult,
+    activation_limit,
+    parameter_limit,
     read_config,
     run_search,
     store_measurement,
 )
+from edgenas.search.config import DEFAULT_ALGORITHM
 from edgenas.space import Architecture, SearchSpace, load_space
 from edgenas.storage import write_bytes_atomic
 from edgenas.training.config import TrainingConfig, default_loss_weights, load_training_preset
@@ -48,10 +52,13 @@ class SearchRequest:
         reward: preset of Eq. 5.
         risk: probability with which the device may exceed the latency held against the target.
         trials: evaluated children.
-        population: population of regularized evolution.
-        tournament: its tournament size.
+        algorithm: "evolution", "random", "nsga2" or "tpe".
+        population: population of regularized evolution and of NSGA-II.
+        tournament: tournament size of regularized evolution.
         seed: seed of evolution and training.
         require: accelerator that must run every operator of a candidate, "edgetpu"; None for none.
+        max_parameters: most trainable parameters of a candidate; None for any number.
+        max_activation_kib: most KiB of feature maps of a candidate at once; None for any.
         loss_weights: preset of Table 8; None takes the one that fits the data.
         schedule: what differs from the preset `proxy` in the training of every candidate.
         command: argument vector, for the record.
@@ -66,10 +73,13 @@ class SearchRequest:
     reward: str = "paper"
     risk: float | None = None
     trials: int = 50
+    algorithm: str = "evolution"
     population: int = 50
     tournament: int = 10
     seed: int = 0
     require: str | None = None
+    max_parameters: int | None = None
+    max_activation_kib: float | None = None
     loss_weights: str | None = None
     schedule: Mapping[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = ()
@@ -81,6 +91,7 @@ def start_search(
     """Starts a new run in `run_dir`.
 
     Raises:
+        Unreachable: no network seems to meet the target and the limits; nothing was written.
         UsageError: an option is wrong, there is no predictor for the device, or the folder holds a run.
         SearchInterrupted: Ctrl-C.
     """
@@ -108,6 +119,7 @@ def start_search(
     config = SearchConfig(
         trials=request.trials,
         seed=request.seed,
+        algorithm=request.algorithm,
         population=request.population,
         tournament=request.tournament,
         reward=request.reward,
@@ -122,11 +134,26 @@ def start_search(
         configuration=configuration,
         predictor=None if predictor is None else predictor.name,
         require=request.require,
+        max_parameters=request.max_parameters,
+        max_activation_kib=request.max_activation_kib,
         command=request.command,
     )
-    if predictor is not None:
-        _keep_predictor(folder, run)
-    return _run(config, space, data, predictor, dtype, run, resume=False, on_event=on_event)
+
+    def keep_predictor() -> None:
+        if predictor is not None:
+            _keep_predictor(folder, run)
+
+    return _run(
+        config,
+        space,
+        data,
+        predictor,
+        dtype,
+        run,
+        resume=False,
+        on_event=on_event,
+        before_begin=keep_predictor,
+    )
 
 
 def resume_search(
@@ -149,6 +176,7 @@ def resume_search(
     config = SearchConfig(
         trials=max(trials or 0, stored["trials"]),
         seed=stored["seed"],
+        algorithm=stored.get("algorithm", DEFAULT_ALGORITHM),  # Runs of earlier versions do not have it,
         population=stored["population"],
         tournament=stored["tournament"],
         reward=stored["reward"],
@@ -163,7 +191,9 @@ def resume_search(
         configuration=stored["configuration"],
         predictor=None if predictor is None else predictor.name,
         metric_weights=stored["metric_weights"],
-        require=stored.get("require"),  # Runs of earlier versions do not have it.
+        require=stored.get("require"),  # nor any of these.
+        max_parameters=stored.get("max_parameters"),
+        max_activation_kib=stored.get("max_activation_kib"),
         command=tuple(stored["command"]),
     )
     return _run(config, space, data, predictor, dtype, run, resume=True, on_event=on_event)
@@ -197,6 +227,7 @@ def _run(
     *,
     resume: bool,
     on_event: Callable[[Event], None] | None,
+    before_begin: Callable[[], None] | None = None,
 ) -> SearchResult:
     estimator = None if predictor is None else lambda a: predictor.predict(graph_of(a, dtype))
     result = run_search(
@@ -207,7 +238,8 @@ def _run(
         run.root,
         resume=resume,
         on_event=on_event,
-        requirement=None if config.require is None else _runs_on_edgetpu,
+        requirements=_requirements(config, dtype),
+        before_begin=before_begin,
     )
     if result.best is None or config.device is None or result.measured_ms is not None:
         return result
@@ -220,9 +252,22 @@ def _run(
     return result.with_measurement(measurement.latency_ms, measurement.source)
 
 
+def _requirements(config: SearchConfig, dtype: str) -> list[Requirement]:
+    """What the configuration asks of every candidate, the cheapest to check first."""
+    found = []
+    if config.max_parameters is not None:
+        found.append(parameter_limit(config.max_parameters))
+    if config.max_activation_kib is not None:
+        found.append(activation_limit(config.max_activation_kib, dtype))
+    if config.require is not None:
+        found.append(Requirement("require", _runs_on_edgetpu))
+    return found
+
+
 def _runs_on_edgetpu(architecture: Architecture) -> str:
     """What of the exported network would not run on the Edge TPU, "" if everything would."""
-    return obstacle(graph_of(architecture, "int8"))
+    found = obstacle(graph_of(architecture, "int8"))
+    return found and f"does not run on edgetpu as a whole: {found}"
 
 
 def _evaluator(data: OpenData, config: SearchConfig) -> Callable[[Architecture, int], Evaluation]:

@@ -17,13 +17,13 @@ SCRIPT = Path(__file__).parent / "toy_search.py"
 TRIALS = 30
 
 
-def start(folder: Path, mode: str) -> subprocess.Popen[str]:
-    command = [sys.executable, str(SCRIPT), str(folder), str(TRIALS), mode]
+def start(folder: Path, mode: str, algorithm: str = "evolution") -> subprocess.Popen[str]:
+    command = [sys.executable, str(SCRIPT), str(folder), str(TRIALS), mode, algorithm]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def finish(folder: Path, mode: str) -> None:
-    process = start(folder, mode)
+def finish(folder: Path, mode: str, algorithm: str = "evolution") -> None:
+    process = start(folder, mode, algorithm)
     _, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
 
@@ -35,7 +35,7 @@ def content(folder: Path) -> list[dict[str, Any]]:
         {
             "number": trial.number,
             "state": trial.state.name,
-            "value": trial.value,
+            "values": trial.values,
             "params": trial.params,
             "attrs": {k: v for k, v in trial.user_attrs.items() if k != "seconds"},
         }
@@ -78,3 +78,16 @@ def test_killed_and_resumed_equals_uninterrupted(uninterrupted: Path, tmp_path: 
     assert [trial["number"] for trial in content(folder)] == list(range(TRIALS))
     assert (folder / "best.json").read_text() == (uninterrupted / "best.json").read_text()
     assert not list(folder.glob(".study.*"))
+
+
+@pytest.mark.parametrize("algorithm", ["nsga2", "tpe"])
+def test_other_algorithms_too(tmp_path: Path, algorithm: str) -> None:
+    finish(tmp_path / "whole", "fresh", algorithm)
+    folder = tmp_path / "run"
+    for lines, mode in ((30, "fresh"), (9, "resume")):
+        process = start(folder, mode, algorithm)
+        kill_after_lines(process, lines, 0.02)
+        assert process.returncode == -signal.SIGKILL
+    finish(folder, "resume", algorithm)
+    assert content(folder) == content(tmp_path / "whole")
+    assert (folder / "best.json").read_text() == (tmp_path / "whole" / "best.json").read_text()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -289,8 +290,15 @@ def test_nothing_meets_the_target(
     outcome = command_line.run(
         "search", "--data", tiny_archive, *options, "--target-ms", "0.0001", "--out", folder
     )
+    assert outcome.code == 1 and outcome.out == "" and not folder.exists(), outcome.err
+    assert "seems to meet --target-ms 0.0001." in outcome.err and "Nearest: " in outcome.err
+    # The search that it advises begins, and trains no network that meets the target.
+    target_ms = float(outcome.err.splitlines()[-1].split("--target-ms")[1])
+    outcome = command_line.run(
+        "search", "--data", tiny_archive, *options, "--target-ms", target_ms, "--out", folder
+    )
     assert outcome.code == 0, outcome.err
-    assert "No network meets the target of 0.0001 ms. Nearest: trial 0, predicted" in outcome.out
+    assert re.search(r"No network meets the target of [\d.]+ ms\. Nearest: trial 0, predicted", outcome.out)
     best = json.loads((folder / "best.json").read_text())
     assert best["feasible"] is False and best["architecture"] is None
     assert best["nearest"]["trial"] == 0 and best["nearest"]["gap_percent"] > 0

@@ -1,4 +1,4 @@
-"""`edgenas search --require edgetpu`: stored in the run, kept on resume, asked of the exported network."""
+"""`edgenas search --require`, `--max-...` and `--algorithm`: stored, kept on resume, asked of the exported network."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def test_it_is_stored_and_kept(tmp_path: Path, tiny_archive: Path, asked: list[d
     assert json.loads((tmp_path / "run" / "config.json").read_text())["require"] == "edgetpu"
     search.resume_search(tmp_path / "run", trials=60)
     assert [call["config"].require for call in asked] == ["edgetpu", "edgetpu"]
-    assert all(call["requirement"] is not None for call in asked)
+    assert all([r.name for r in call["requirements"]] == ["require"] for call in asked)
 
 
 def test_none_is_asked_for_by_default(
     tmp_path: Path, tiny_archive: Path, asked: list[dict[str, Any]]
 ) -> None:
     search.start_search(_request(tiny_archive), tmp_path / "run")
-    assert asked[0]["requirement"] is None and asked[0]["config"].require is None
+    assert asked[0]["requirements"] == [] and asked[0]["config"].required == ()
 
 
 def test_what_it_asks(tmp_path: Path, tiny_archive: Path, asked: list[dict[str, Any]]) -> None:
@@ -58,5 +58,21 @@ def test_what_it_asks(tmp_path: Path, tiny_archive: Path, asked: list[dict[str, 
         space.architecture(space.default(), input_shape=shape, head_channels=channels)
         for shape in ((128, 256), (512, 1024))
     )
-    assert asked[0]["requirement"](fitting) == ""
-    assert "(RESIZE_BILINEAR): Operation is otherwise supported" in asked[0]["requirement"](large)
+    (requirement,) = asked[0]["requirements"]
+    assert requirement.problem(fitting) == ""
+    assert requirement.problem(large).startswith("does not run on edgetpu as a whole: operator ")
+    assert "(RESIZE_BILINEAR): Operation is otherwise supported" in requirement.problem(large)
+
+
+def test_limits_and_the_algorithm_are_stored_and_kept(
+    tmp_path: Path, tiny_archive: Path, asked: list[dict[str, Any]]
+) -> None:
+    options = {"max_parameters": 90_000, "max_activation_kib": 500.5, "algorithm": "tpe"}
+    search.start_search(_request(tiny_archive, **options), tmp_path / "run")
+    stored = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert {name: stored[name] for name in options} == options
+    search.resume_search(tmp_path / "run", trials=60)
+    for call in asked:
+        assert {name: getattr(call["config"], name) for name in options} == options
+        limits = {r.name: r.bound.limit for r in call["requirements"]}
+        assert limits == {"max_parameters": 90_000, "max_activation_kib": 500.5}

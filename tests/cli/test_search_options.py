@@ -1,0 +1,104 @@
+"""`edgenas search`: which search its options ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgenas.cli import search
+from edgenas.cli.main import main
+from edgenas.search import ALGORITHMS, SearchResult
+from edgenas.workflow import search as workflow
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[workflow.SearchRequest]:
+    """What `start_search` is called with; it searches nothing."""
+    requests: list[workflow.SearchRequest] = []
+
+    def start_search(request: workflow.SearchRequest, run_dir: Path, **_: Any) -> SearchResult:
+        requests.append(request)
+        return SearchResult(
+            run_dir,
+            None,
+            None,
+            None,
+            (),
+            4,
+            0,
+            0,
+            3,
+            max_parameters=9000,
+            max_activation_kib=64.5,
+            algorithm="tpe",
+        )
+
+    monkeypatch.setattr(workflow, "start_search", start_search)
+    monkeypatch.chdir(tmp_path)
+    return requests
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main(["search", *arguments])
+    return int(stop.value.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ((), ("evolution", 50, 12, 2)),
+        (("--trials", "8"), ("evolution", 8, 4, 2)),
+        (("--preset", "paper"), ("evolution", 2000, 50, 10)),
+        (("--preset", "paper", "--trials", "100"), ("evolution", 100, 50, 10)),
+        (("--preset", "paper", "--population", "20", "--tournament", "3"), ("evolution", 2000, 20, 3)),
+        (("--preset", "paper", "--population", "6"), ("evolution", 2000, 6, 6)),
+        (("--algorithm", "nsga2", "--population", "30"), ("nsga2", 50, 30, 6)),
+        (("--algorithm", "tpe", "--preset", "paper"), ("tpe", 2000, 50, 10)),
+    ],
+)
+def test_algorithm_and_sizes(
+    asked: list[workflow.SearchRequest], arguments: tuple[str, ...], expected: tuple[str, int, int, int]
+) -> None:
+    assert run(*arguments) == 0
+    (request,) = asked
+    assert (request.algorithm, request.trials, request.population, request.tournament) == expected
+
+
+def test_limits(asked: list[workflow.SearchRequest], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--max-parameters", "9000", "--max-activation-kib", "64.5") == 0
+    assert (asked[0].max_parameters, asked[0].max_activation_kib) == (9000, 64.5)
+    out = capsys.readouterr().out
+    assert "algorithm tpe" in out
+    assert "at most 9,000 parameters, at most 64.5 KiB of activations; 3 networks rejected untrained" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("--algorithm", "random", "--population", "9"),
+            "--population has no meaning for --algorithm random",
+        ),
+        (("--algorithm", "nsga2", "--tournament", "9"), "take --algorithm evolution."),
+        (("--algorithm", "nsga"), "nsga2"),
+        (("--max-parameters", "0"), "--max-parameters"),
+        (("--max-activation-kib", "0"), "--max-activation-kib"),
+        (("--resume", "x", "--algorithm", "tpe"), "Received --algorithm"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    asked: list[workflow.SearchRequest],
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    assert run(*arguments) == 2
+    assert message in capsys.readouterr().err and asked == []
+
+
+def test_the_command_knows_every_algorithm() -> None:
+    option = next(p for p in search.command.params if p.name == "algorithm")
+    assert tuple(option.type.choices) == ALGORITHMS  # type: ignore[attr-defined]
