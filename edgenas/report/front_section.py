@@ -79,8 +79,13 @@ def _rejected(run: RunData) -> Html | None:
     if not any(trial.status == "rejected" for trial in run.trials):
         return None
     place = as_text(run.config.settings.get("require"))
+    limits = any(
+        run.config.settings.get(name) is not None for name in ("max_parameters", "max_activation_kib")
+    )
+    what = [f"would not run on {place or 'the accelerator'} as a whole"] if place or not limits else []
+    what += ["exceed a limit"] if limits else []
     return note(
-        f"Rejected networks would not run on {place or 'the accelerator'} as a whole, which this search requires, for "
+        f"Rejected networks {' or '.join(what)}, which this search requires, for "
         "the reason beside them. They were not trained, so they have no score."
     )
 

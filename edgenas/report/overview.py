@@ -13,6 +13,14 @@ from edgenas.report.wording import duration, interval, ms, number, status_text
 
 __all__ = ["header", "overview"]
 
+_ALGORITHMS = {
+    "evolution": "regularized evolution",
+    "random": "random",
+    "nsga2": "NSGA-II on quality and latency",
+    "tpe": "TPE",
+}
+_SIZES = {"evolution": ("population", "tournament"), "nsga2": ("population",)}
+
 
 def header(run: RunData) -> Html:
     """Title and one sentence about the run."""
@@ -109,29 +117,66 @@ def _facts(run: RunData) -> Html:
     )
     device = [as_text(settings.get("device")), as_text(settings.get("configuration"))]
     predictor = [as_text(settings.get("predictor")), simulated_by(run.predictor_card)]
-    require = as_text(settings.get("require"))
     versions = {
         "edgenas": as_text(settings.get("edgenas_version")),
         **(run.card.versions if run.card else {}),
     }
     budget = [f"{as_text(settings.get('trials')) or len(run.trials)} trials"]
-    budget += [f"{key} {as_text(settings[key])}" for key in ("population", "tournament") if key in settings]
+    algorithm = as_text(settings.get("algorithm")) or "evolution"  # Runs of earlier versions knew no other.
+    sizes = _SIZES.get(algorithm, ())
+    budget += [f"{key} {as_text(settings[key])}" for key in sizes if key in settings]
     pairs = [
         ("Device", ", ".join(filter(None, device))),
         ("Latency target", f"{ms(config.target_ms)}{_risk(settings)}" if config.target_ms else ""),
         ("Predictor", ", ".join(filter(None, predictor))),
-        ("Required", f"every operator on {require}" if require else ""),
+        ("Required", "; ".join(_required(settings))),
         ("Reward", as_text(settings.get("reward"))),
         ("Search space", space if config.space else ""),
         ("Data", ", ".join(filter(None, (as_text(data.get("source")), size)))),
         ("Data fingerprint", as_text(data.get("fingerprint"))),
+        ("Algorithm", _ALGORITHMS.get(algorithm, algorithm)),
         ("Budget", ", ".join(budget)),
+        ("Hypervolume", _hypervolume(run)),
         ("Proxy task", _proxy(config.proxy)),
         ("Time in trials", duration(spent) if spent else ""),
         ("Seed", as_text(settings.get("seed"))),
         ("Versions", ", ".join(f"{name} {version}" for name, version in versions.items() if version)),
     ]
     return definitions(pairs)
+
+
+def _required(settings: dict[str, Any]) -> list[str]:
+    words = []
+    if require := as_text(settings.get("require")):
+        words.append(f"every operator on {require}")
+    if (parameters := as_number(settings.get("max_parameters"))) is not None:
+        words.append(f"at most {parameters:,.0f} parameters")
+    if (kib := as_number(settings.get("max_activation_kib"))) is not None:
+        words.append(f"at most {kib:,.10g} KiB of activations")
+    return words
+
+
+def _hypervolume(run: RunData) -> str:
+    """How the hypervolume grew; empty without predicted latencies."""
+    # Imports Optuna, as its whole room does.
+    from edgenas.search.hypervolume import Hypervolume, reference_of
+
+    baseline_ms = run.baseline.predicted_ms if run.baseline else None
+    scored = [t for t in run.trials if t.scored]
+    if not baseline_ms or not scored:
+        return ""
+    volume = Hypervolume(reference_of(baseline_ms))
+    for trial in scored:
+        volume.add_point(trial.number, trial.quality or 0.0, trial.predicted_ms or 0.0)
+    reached = [
+        max((value for number_, value in volume.growth if number_ <= share * scored[-1].number), default=0.0)
+        for share in (0.25, 0.5, 1.0)
+    ]
+    return (
+        f"{number(reached[0])} after a quarter of the trials, {number(reached[1])} after half, {number(reached[2])} at "
+        f"the end; of quality above 0 and latency below {ms(volume.reference_ms)}, twice the baseline's (which alone "
+        "has 0.5)"
+    )
 
 
 def _risk(settings: dict[str, Any]) -> str:
