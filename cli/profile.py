@@ -11,6 +11,7 @@ import click
 from edgenas.cli.options import device_options, json_option, parse_tasks
 from edgenas.cli.output import format_ms, print_json, print_table, progress, say
 from edgenas.device_profiles import Configuration, Detection, DeviceProfile, runner_for
+from edgenas.device_profiles.connection import LOCAL
 from edgenas.errors import EdgenasError, UsageError
 
 if TYPE_CHECKING:
@@ -132,8 +133,9 @@ def _tell_what_is_known(
     """Nothing can be measured here: says what was looked for, and what the stored predictor knows, if any.
 
     Raises:
-        EdgenasError: there is no predictor either.
+        EdgenasError: there is no predictor either; or the device has an address, so who names it wants it measured.
     """
+    here = profile.connection.via == LOCAL
     known = _known(profile, configuration, options)
     if as_json:
         print_json({
@@ -142,9 +144,8 @@ def _tell_what_is_known(
             **({"predictor": None} if known is None else {"source": known.baseline.source, **known.to_dict()}),
         })  # fmt: skip
     else:
-        click.echo(
-            f"{profile.title} ({configuration}) is not attached to this machine, so nothing was measured."
-        )
+        what = "is not attached to this machine" if here else "was not reached"
+        click.echo(f"{profile.title} ({configuration}) {what}, so nothing was measured.")
         click.echo(detection.explain())
         if known is None:
             click.echo("There is no predictor of it yet.")
@@ -153,6 +154,11 @@ def _tell_what_is_known(
     if known is None:
         raise EdgenasError(
             f"Nothing is known of the latency of '{profile.name}' ({configuration}) here: no device, no predictor."
+        )
+    if not here:
+        raise EdgenasError(
+            f"Nothing was measured on {profile.connection.target}. What was measured before is kept; the same command "
+            "goes on when it is there again."
         )
 
 

@@ -40,11 +40,11 @@ class StoredMeasurements:
         for number, record in enumerate(read_jsonl(path), start=1):
             if record.get("key") == self._key:
                 measurement = Measurement.from_dict(record.get("measurement", {}), f"{path}, record {number}")
-                if measurement.ok:
+                if measurement.ok and not measurement.unstable:
                     self._known[measurement.model_sha256, _written(record.get("protocol"))] = measurement
 
     def find(self, model: Path, protocol: Protocol) -> Measurement | None:
-        """The measurement of a file by this protocol; None where there is none that succeeded.
+        """The measurement of a file by this protocol; None where there is none that can be trusted.
 
         Raises:
             OSError: the file cannot be read.

@@ -113,3 +113,14 @@ def test_unwritable_folder(edgenas: Callable[..., Any], tmp_path: Path) -> None:
     outcome = edgenas("profile", "--out", tmp_path / "taken", "--json")
     assert outcome.code == 1 and outcome.out == ""
     assert "Cannot write" in outcome.err
+
+
+def test_a_board_that_is_not_reached_is_a_failure_even_if_something_is_known_of_it(
+    edgenas: Callable[..., Any], host_predictor: Path
+) -> None:
+    LatencyPredictor.load(host_predictor).save(
+        user_predictors() / "ssh-127.0.0.1-1" / "int8-1t", {"mape_percent": 4.2, "rows": 24}
+    )
+    outcome = edgenas("profile", "--device", "ssh://127.0.0.1:1", "--height", 64, "--width", 96)
+    assert outcome.code == 1 and "was not reached" in outcome.out and "predicted" in outcome.out
+    assert "Nothing was measured on 127.0.0.1:1" in outcome.err
