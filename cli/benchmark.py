@@ -39,7 +39,8 @@ __all__ = ["command"]
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
-    help="Append every measurement, raw repeats included, to this .jsonl file; what it holds is not measured again, if it is stable.",
+    help="Append every measurement, raw repeats included, to this .jsonl file; what it holds is not measured again "
+    "where it is stable.",
 )
 @json_option
 def command(
