@@ -55,9 +55,9 @@ def stored(folder: Path) -> list[dict[str, Any]]:
 def test_a_search_resumed_after_every_trial_equals_an_uninterrupted_one(
     tmp_path: Path, algorithm: str
 ) -> None:
-    run(tmp_path / "whole", algorithm=algorithm, trials=13, population=4)
-    for trials in range(1, 14):
-        run(tmp_path / "parts", algorithm=algorithm, trials=trials, population=4, resume=trials > 1)
+    run(tmp_path / "whole", algorithm=algorithm, trials=10, population=3)
+    for trials in range(1, 11):
+        run(tmp_path / "parts", algorithm=algorithm, trials=trials, population=3, resume=trials > 1)
     assert stored(tmp_path / "parts") == stored(tmp_path / "whole")
     best = [json.loads((tmp_path / name / "best.json").read_text()) for name in ("whole", "parts")]
     assert best[0] == best[1] and best[0]["algorithm"] == algorithm
