@@ -196,7 +196,9 @@ class ProfiledModel:
             pointers.append(pointer.value)
         return (ctypes.c_void_p * len(pointers))(*pointers)
 
-    def _fill(self, pointer: ctypes.c_void_p, described: _RankedTensorType, rng: np.random.RandomState) -> None:
+    def _fill(
+        self, pointer: ctypes.c_void_p, described: _RankedTensorType, rng: np.random.RandomState
+    ) -> None:
         try:
             values = random_input(described.shape, _ELEMENT_TYPES.get(described.element_type, "V"), rng)
         except (TypeError, ValueError) as error:
