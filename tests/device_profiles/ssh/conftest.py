@@ -213,11 +213,12 @@ class LoopbackBoard:
 
 
 def _children(pid: int) -> list[int]:
-    """Of all threads of a process."""
+    """Of all threads of a process; threads and processes may end while they are looked at."""
     found: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += [int(word) for word in path.read_text(encoding="ascii").split()]
+    with contextlib.suppress(OSError):
+        for path in Path(f"/proc/{pid}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                found += [int(word) for word in path.read_text(encoding="ascii").split()]
     return found
 
 
