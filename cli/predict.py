@@ -11,6 +11,7 @@ import click
 from edgenas.cli.options import device_options, json_option, predictor_option
 from edgenas.cli.output import format_ms, print_json, say
 from edgenas.device_profiles import Configuration, DeviceProfile
+from edgenas.device_profiles.profile import VELA
 from edgenas.errors import UsageError
 from edgenas.graph import OpGraph, graph_of, read_tflite
 from edgenas.latency_models import LatencyEstimate, LatencyPredictor, find_predictor_folder, machine_warning
@@ -59,6 +60,11 @@ def command(
     warning = machine_warning(profile, predictor, chosen.name)
     if warning:
         say(warning)
+    if profile.kind == VELA:
+        say(
+            "Operators that Vela would leave to the CPU are priced as if they ran on the NPU. See which those are: "
+            f"edgenas check FILE --device {profile.name}-{chosen.name}"
+        )
     results = []
     for file in files:
         graph = _graph(file, model.dtype)
