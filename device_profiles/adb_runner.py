@@ -78,7 +78,8 @@ class AdbRunner(Runner):
             found.append(f"benchmark_model: {program.path} ({program.version})")
         except AdbError as error:
             lines = str(error).splitlines()
-            return Detection(False, looked_for, tuple(found), (lines[0],), " ".join(lines[1:]))
+            command = " ".join(lines[1:]).removeprefix("See: ")
+            return Detection(False, looked_for, tuple(found), (lines[0],), command)
         return Detection(True, looked_for, tuple(found), ())
 
     def identity(self) -> dict[str, str]:
