@@ -223,6 +223,11 @@ class RemoteBoard:
             if answer["kind"] in kinds:
                 return answer
 
+    def forget(self) -> None:
+        """Ends the connection and forgets what the board said of itself: the next `hello` asks it anew."""
+        self._drop()
+        self._hello = {}
+
     def _drop(self) -> None:
         if self._link is not None:
             self._link.close()

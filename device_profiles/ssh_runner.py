@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -99,6 +99,29 @@ class SshRunner(WorkerRunner):
     def prepare(self, model: Path, folder: Path) -> Path:
         """The model, compiled on this machine where the board's Edge TPU needs it; see `Runner.prepare`."""
         return compiled_for_edgetpu(model, folder, find_compiler()) if self._edgetpu else model
+
+    def measure(
+        self, models: Sequence[Path], protocol: Protocol | None = None, *, operators: bool = False
+    ) -> Iterator[Measurement]:
+        """Measures .tflite files, one measurement per model in order; see `Runner.measure`.
+
+        Raises:
+            EdgenasError: the board is lost, or its Edge TPU was unplugged in the middle. A model that fails while
+                that is there is a failed measurement instead.
+        """
+        for model, measurement in zip(
+            models, super().measure(models, protocol, operators=operators), strict=True
+        ):
+            if self._edgetpu and not measurement.ok and model.is_file() and not self._refusal(model):
+                self._board.forget()
+                detection = self.probe()
+                if not detection.available:
+                    raise EdgenasError(
+                        f"The Edge TPU of {self.profile.connection.target} is gone: {measurement.error}. What was "
+                        "measured before is kept; plug it in again and give the same command.\n"
+                        f"{detection.explain()}"
+                    )
+            yield measurement
 
     def identity(self) -> dict[str, str]:
         """Machine and runtime of the board; see `Runner.identity`."""

@@ -333,6 +333,13 @@ def test_the_edge_tpu_of_a_board(
     plain, tried = device.measure([models[0], compiled], _QUICK)
     assert "edgetpu_compiler -s" in plain.error
     assert "/nowhere/libedgetpu.so.1" in tried.error and tried.delegate == "libedgetpu.so.1"
+    unplugged = EdgeTpuChoice((), ("an Edge TPU on the USB bus",), "lsusb", {})
+    choices = iter([library])
+    monkeypatch.setattr(
+        "edgenas.device_profiles.ssh_runner.choose_edgetpu", lambda *_: next(choices, unplugged)
+    )
+    with pytest.raises(EdgenasError, match=r"(?s)is gone: .*plug it in again.*missing: .*on the USB bus"):
+        list(device.measure([compiled], _QUICK))
 
 
 def _cut_while_measuring(
