@@ -6,7 +6,7 @@ only.
 
 from edgenas.search.config import ALGORITHMS, REQUIREMENTS, SearchConfig, read_config
 from edgenas.search.evaluation import Estimator, Evaluation, Evaluator
-from edgenas.search.events import BaselineDone, BaselineStarted, Event, TrialDone, TrialStarted
+from edgenas.search.events import BaselineDone, BaselineStarted, Event, TrialDone, TrialStarted, WorkerLost
 from edgenas.search.evolution import RegularizedEvolutionSampler, next_decisions
 from edgenas.search.pareto import pareto_front
 from edgenas.search.reachable import Unreachable, check_reachable
@@ -35,6 +35,7 @@ __all__ = [
     "TrialRecord",
     "TrialStarted",
     "Unreachable",
+    "WorkerLost",
     "activation_limit",
     "check_reachable",
     "next_decisions",

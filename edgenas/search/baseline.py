@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from edgenas.errors import EdgenasError, UsageError
-from edgenas.search.evaluation import Evaluation, Evaluator, evaluate
-from edgenas.search.events import BaselineDone, BaselineStarted, EventHandler
+from edgenas.search.evaluation import Evaluation
+from edgenas.search.events import BaselineDone, BaselineStarted, EventHandler, WorkerLost
+from edgenas.search.executors import BASELINE_NUMBER, Executor, Job
 from edgenas.search.objective import Latency, Objective
 from edgenas.space.architecture import Architecture
 from edgenas.storage import read_json, write_json
@@ -18,6 +19,9 @@ __all__ = ["BASELINE_FILE", "Baseline", "obtain_baseline"]
 
 BASELINE_FILE = "baseline.json"
 FORMAT = "edgenas.baseline"
+
+# As often as a trial is given out whose worker is lost.
+_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ def interval(latency: Latency) -> list[float] | None:
 
 def obtain_baseline(
     architecture: Architecture,
-    evaluator: Evaluator,
+    executor: Executor,
     objective: Objective,
     run_dir: Path,
     *,
@@ -75,7 +79,7 @@ def obtain_baseline(
         evaluation = _stored(path, architecture)
     else:
         on_event(BaselineStarted(latency.predicted_ms))
-        evaluation = evaluate(evaluator, architecture, seed)
+        evaluation = _evaluate(executor, architecture, seed, on_event)
         if not evaluation.completed:
             raise EdgenasError(
                 f"The baseline network could not be trained ({evaluation.status}): {evaluation.reason}. "
@@ -90,6 +94,18 @@ def obtain_baseline(
         write_json(path, baseline.to_dict())
     on_event(BaselineDone(latency.predicted_ms, 0.0 if reused else evaluation.seconds["total"], reused))
     return baseline
+
+
+def _evaluate(
+    executor: Executor, architecture: Architecture, seed: int, on_event: EventHandler
+) -> Evaluation:
+    for attempts_left in reversed(range(_ATTEMPTS)):
+        executor.submit(Job(BASELINE_NUMBER, architecture, seed))
+        (done,) = executor.wait()
+        if done.evaluation is not None:
+            return done.evaluation
+        on_event(WorkerLost(BASELINE_NUMBER, done.lost, again=attempts_left > 0))
+    return Evaluation(status="failed", reason=f"{done.lost}, {_ATTEMPTS} times")
 
 
 def _stored(path: Path, architecture: Architecture) -> Evaluation:

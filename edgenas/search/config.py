@@ -50,7 +50,11 @@ _NEEDED = (
 )  # fmt: skip
 
 # May differ between the sessions of one run: none of them changes what a trial number means.
-_FREE = ("edgenas_version", "trials", "command", "space.source")
+_FREE = ("edgenas_version", "trials", "command", "space.source", "trial_seconds")
+_FREE_GROUPS = ("execution.",)
+
+# Of these the values of the last session are kept.
+_CHANGING = ("trials", "trial_seconds", "execution")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +85,10 @@ class SearchConfig:
         max_parameters: most trainable parameters of a candidate; None for any number.
         max_activation_kib: most KiB that the feature maps of a candidate may take at once, in the number format
             of the device's configuration (int8 without a device); None for any.
+        trial_seconds: time after which a trial counts as hung and is ended; None for 20 times what the baseline
+            took, at least ten minutes. May change when a run is resumed.
+        execution: how the run is worked on, for the record and as the default of a resumed session: executor,
+            workers, ... None of it changes what a trial number means.
         space_source: preset name or path that the space was loaded from, to load it again on resume.
         command: argument vector of the command line, for the record.
     """
@@ -105,6 +113,8 @@ class SearchConfig:
     require: str | None = None
     max_parameters: int | None = None
     max_activation_kib: float | None = None
+    trial_seconds: float | None = None
+    execution: Mapping[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -134,6 +144,11 @@ class SearchConfig:
                 "max_activation_kib",
                 "a positive, finite number",
                 self.max_activation_kib is None or 0 < self.max_activation_kib < math.inf,
+            ),
+            (
+                "trial_seconds",
+                "a positive, finite number",
+                self.trial_seconds is None or 0 < self.trial_seconds < math.inf,
             ),
             ("risk", "a number between 0 and 1", self.risk is None or 0 < self.risk < 1),
         )
@@ -180,6 +195,8 @@ class SearchConfig:
             "input_shape": list(self.input_shape),
             "head_channels": dict(self.head_channels),
             "proxy": dict(self.proxy),
+            "trial_seconds": self.trial_seconds,
+            "execution": dict(self.execution),
             "command": list(self.command),
         }
 
@@ -234,8 +251,9 @@ def prepare_run(config: SearchConfig, space: SearchSpace, run_dir: Path, *, resu
             + "\n".join(f"  {line}" for line in found)
             + "\nResume with the stored values, or start a new run in another folder."
         )
-    if stored.get("trials") != now["trials"]:
-        write_json(path, {**stored, "trials": now["trials"]})
+    changed = {key: now[key] for key in _CHANGING if stored.get(key) != now[key]}
+    if changed:
+        write_json(path, {**stored, **changed})
 
 
 def refuse_second_run(run_dir: Path) -> None:
@@ -265,7 +283,7 @@ def differences(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     return [
         f"{name}: stored {_shown(left, name)}, now {_shown(right, name)}"
         for name in names
-        if name not in free and left.get(name) != right.get(name)
+        if name not in free and not name.startswith(_FREE_GROUPS) and left.get(name) != right.get(name)
     ]
 
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-__all__ = ["BaselineDone", "BaselineStarted", "Event", "EventHandler", "TrialDone", "TrialStarted"]
+__all__ = [
+    "BaselineDone",
+    "BaselineStarted",
+    "Event",
+    "EventHandler",
+    "TrialDone",
+    "TrialStarted",
+    "WorkerLost",
+]
 
 
 @dataclass(frozen=True)
@@ -98,5 +106,20 @@ class TrialDone:
     eta_seconds: float
 
 
-Event = BaselineStarted | BaselineDone | TrialStarted | TrialDone
+@dataclass(frozen=True)
+class WorkerLost:
+    """The worker of a trial was killed, crashed, or went with its machine.
+
+    Attributes:
+        number: trial number, from 0; -1 for the baseline.
+        reason: how it was lost.
+        again: whether the trial is given out again; otherwise it has failed.
+    """
+
+    number: int
+    reason: str
+    again: bool
+
+
+Event = BaselineStarted | BaselineDone | TrialStarted | TrialDone | WorkerLost
 EventHandler = Callable[[Event], None]

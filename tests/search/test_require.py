@@ -20,7 +20,7 @@ from edgenas.search import (
     read_trials,
     run_search,
 )
-from edgenas.search.run import MAX_FAILURES_IN_A_ROW
+from edgenas.search.session import MAX_FAILURES_IN_A_ROW
 from edgenas.space import Architecture
 
 ON_EDGETPU = "does not run on edgetpu as a whole: "

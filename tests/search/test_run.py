@@ -32,7 +32,7 @@ from edgenas.search import (
     run_search,
     store_measurement,
 )
-from edgenas.search.run import MAX_FAILURES_IN_A_ROW
+from edgenas.search.session import MAX_FAILURES_IN_A_ROW
 from edgenas.space import Architecture
 
 
