@@ -198,14 +198,13 @@ def _report_event(event: Event, advance: Any) -> None:
     elif isinstance(event, BaselineDone) and not event.reused:
         say(f"Baseline done in {event.seconds:.0f} s.")
     elif isinstance(event, TrialDone):
-        best = "nothing feasible yet"
-        if event.best_reward is not None:
-            best = f"best {event.best_reward:.4f} at {format_ms(event.best_predicted_ms)} predicted"
-        outcome = (
-            "" if event.status == "completed" else f"; trial {event.number} {event.status}: {event.reason}"
-        )
-        remark = f"{best}, {event.feasible_share:.0%} feasible, {event.eta_seconds:.0f} s left{outcome}"
-        advance(event.done, event.total, remark)
+        best, record = "nothing feasible yet", event.record
+        if event.best is not None:
+            best = f"best {event.best.reward:.4f} at {format_ms(event.best.latency.predicted_ms)} predicted"
+        status = record.evaluation.status
+        outcome = "" if record.completed else f"; trial {record.number} {status}: {record.evaluation.reason}"
+        left = "" if event.eta_seconds is None else f", {event.eta_seconds:.0f} s left"
+        advance(event.done, event.total, f"{best}, {event.feasible_share:.0%} feasible{left}{outcome}")
 
 
 def _summary(result: SearchResult) -> dict[str, Any]:

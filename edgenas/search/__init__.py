@@ -6,7 +6,15 @@ only.
 
 from edgenas.search.config import ALGORITHMS, REQUIREMENTS, SearchConfig, read_config
 from edgenas.search.evaluation import Estimator, Evaluation, Evaluator
-from edgenas.search.events import BaselineDone, BaselineStarted, Event, TrialDone, TrialStarted, WorkerLost
+from edgenas.search.events import (
+    BaselineDone,
+    BaselineStarted,
+    Event,
+    SearchStarted,
+    TrialDone,
+    TrialStarted,
+    WorkerLost,
+)
 from edgenas.search.evolution import RegularizedEvolutionSampler, next_decisions
 from edgenas.search.pareto import pareto_front
 from edgenas.search.reachable import Unreachable, check_reachable
@@ -31,6 +39,7 @@ __all__ = [
     "SearchConfig",
     "SearchInterrupted",
     "SearchResult",
+    "SearchStarted",
     "TrialDone",
     "TrialRecord",
     "TrialStarted",

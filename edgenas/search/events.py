@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edgenas.search.record import TrialRecord
+from edgenas.search.tally import Tally
+
 __all__ = [
     "BaselineDone",
     "BaselineStarted",
     "Event",
     "EventHandler",
+    "SearchStarted",
     "TrialDone",
     "TrialStarted",
     "WorkerLost",
@@ -43,6 +47,25 @@ class BaselineDone:
 
 
 @dataclass(frozen=True)
+class SearchStarted:
+    """The trials begin, or go on.
+
+    Attributes:
+        total: trials of the whole search.
+        capacity: trials that may run at once.
+        target_ms: latency target, None for none.
+        reference_ms: latency of the reference point of the hypervolume, None without a device.
+        records: trials that earlier sessions finished, by rising number.
+    """
+
+    total: int
+    capacity: int
+    target_ms: float | None
+    reference_ms: float | None
+    records: tuple[TrialRecord, ...]
+
+
+@dataclass(frozen=True)
 class TrialStarted:
     """A trial begins.
 
@@ -63,47 +86,52 @@ class TrialStarted:
 
 @dataclass(frozen=True)
 class TrialDone:
-    """A trial ended and is stored.
+    """A trial ended and is stored. Counts and shares are of all trials so far, those of earlier sessions included.
 
     Attributes:
-        number: trial number, from 0.
+        record: the trial.
         total: trials of the whole search.
-        done: trials finished so far, those of earlier sessions included.
-        status: "completed", "diverged", "failed" or "rejected".
-        reason: why it has no result, or empty.
-        reward: None without a result.
-        quality: None without a result.
-        predicted_ms: predicted latency, None without a device.
-        feasible: whether the latency meets the target.
-        duplicate: whether the evaluation of an equal network was taken over.
-        best_number: the best feasible trial so far, None when there is none.
-        best_reward: its reward.
-        best_quality: its quality.
-        best_predicted_ms: its predicted latency.
-        hypervolume: of quality and predicted latency so far, see `edgenas.search.hypervolume`; None without a device.
+        done: trials finished.
+        failed: how many of them failed or diverged.
+        rejected: how many were not trained, for what the search requires.
+        duplicates: how many took over the evaluation of an equal network.
         feasible_share: feasible trials among the completed ones, 0 to 1.
+        best: the best feasible trial, None when there is none.
+        hypervolume: of quality and predicted latency, see `edgenas.search.hypervolume`; None without a device.
         seconds: wall time of this trial.
-        eta_seconds: expected time for the rest, from this session's mean.
+        eta_seconds: expected time for the rest, see `edgenas.search.eta`; None while nothing is known.
     """
 
-    number: int
+    record: TrialRecord
     total: int
     done: int
-    status: str
-    reason: str
-    reward: float | None
-    quality: float | None
-    predicted_ms: float | None
-    feasible: bool
-    duplicate: bool
-    best_number: int | None
-    best_reward: float | None
-    best_quality: float | None
-    best_predicted_ms: float | None
-    hypervolume: float | None
+    failed: int
+    rejected: int
+    duplicates: int
     feasible_share: float
+    best: TrialRecord | None
+    hypervolume: float | None
     seconds: float
-    eta_seconds: float
+    eta_seconds: float | None
+
+    @classmethod
+    def of(
+        cls, record: TrialRecord, tally: Tally, *, total: int, seconds: float, eta_seconds: float | None
+    ) -> TrialDone:
+        """The event of a trial that `tally` has counted."""
+        return cls(
+            record=record,
+            total=total,
+            done=tally.finished,
+            failed=tally.failed,
+            rejected=tally.rejected,
+            duplicates=tally.duplicates,
+            feasible_share=tally.feasible_share,
+            best=tally.best,
+            hypervolume=tally.volume.value,
+            seconds=seconds,
+            eta_seconds=eta_seconds,
+        )
 
 
 @dataclass(frozen=True)
@@ -121,5 +149,5 @@ class WorkerLost:
     again: bool
 
 
-Event = BaselineStarted | BaselineDone | TrialStarted | TrialDone | WorkerLost
+Event = BaselineStarted | BaselineDone | SearchStarted | TrialStarted | TrialDone | WorkerLost
 EventHandler = Callable[[Event], None]

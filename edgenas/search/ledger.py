@@ -3,34 +3,28 @@
 from __future__ import annotations
 
 from edgenas.search.evaluation import Evaluation
-from edgenas.search.hypervolume import Hypervolume
 from edgenas.search.record import BASELINE, TrialRecord
+from edgenas.search.tally import Tally
 
 __all__ = ["Ledger"]
 
 
 class Ledger:
-    """Finished trials with their best, their counts, and what is known of each network.
+    """Finished trials with their counts, and what is known of each network.
 
     Args:
-        hypervolume: empty; the trials are added to it as they end.
+        reference_ms: latency of the reference point of the hypervolume; None without a device.
 
     Attributes:
         records: the trials in the order in which they ended.
-        hypervolume: of quality and predicted latency so far.
-        best: the feasible trial with the highest reward, the earliest of equal ones; None without any.
-        completed: number of trials that have a reward.
-        feasible: how many of those meet the target.
+        tally: their best, their counts and their hypervolume.
         failures_in_a_row: trials that failed or diverged since the last one that completed; rejected ones do not count.
         first_failure: the first of these; None without any.
     """
 
-    def __init__(self, hypervolume: Hypervolume) -> None:
+    def __init__(self, reference_ms: float | None) -> None:
         self.records: list[TrialRecord] = []
-        self.hypervolume = hypervolume
-        self.best: TrialRecord | None = None
-        self.completed = 0
-        self.feasible = 0
+        self.tally = Tally(reference_ms)
         self.failures_in_a_row = 0
         self.first_failure: TrialRecord | None = None
         self._known: dict[str, tuple[int | str, Evaluation]] = {}
@@ -42,9 +36,9 @@ class Ledger:
     def add(self, record: TrialRecord) -> None:
         """Takes up a finished trial."""
         self.records.append(record)
-        self.hypervolume.add(record)
+        self.tally.add(record)
         if record.completed:
-            self._add_completed(record)
+            self.forgive()
         elif not record.rejected:
             self.failures_in_a_row += 1
             self.first_failure = self.first_failure or record
@@ -61,17 +55,3 @@ class Ledger:
     def forgive(self) -> None:
         """Counts failures from here on: a search that failures have stopped may be resumed."""
         self.failures_in_a_row, self.first_failure = 0, None
-
-    def _add_completed(self, record: TrialRecord) -> None:
-        self.completed += 1
-        self.forgive()
-        if not record.feasible:
-            return
-        self.feasible += 1
-        best = self.best
-        if best is None or _rank(record) > _rank(best):
-            self.best = record
-
-
-def _rank(record: TrialRecord) -> tuple[float, int]:
-    return (record.reward or 0.0, -record.number)

@@ -12,8 +12,9 @@ from edgenas.errors import EdgenasError
 from edgenas.search.algorithms import has_two_objectives, make_sampler
 from edgenas.search.baseline import Baseline, obtain_baseline
 from edgenas.search.config import SearchConfig, resume_command
+from edgenas.search.eta import RemainingTime
 from edgenas.search.evaluation import Evaluation, describe
-from edgenas.search.events import Event, EventHandler, TrialDone, TrialStarted, WorkerLost
+from edgenas.search.events import EventHandler, SearchStarted, TrialDone, TrialStarted, WorkerLost
 from edgenas.search.executors import Done, Executor, Job
 from edgenas.search.hypervolume import Hypervolume, reference_of
 from edgenas.search.ledger import Ledger
@@ -78,10 +79,12 @@ class Session:
         self._run_dir = run_dir
         self._emit = emit
         self._requirements = requirements
-        self._ledger = Ledger(Hypervolume(None))
+        self._ledger = Ledger(None)
         self._running: dict[int, _Candidate] = {}
         self._waiting: dict[str, list[_Candidate]] = {}
         self._losses: dict[int, int] = {}
+        self._left = 0
+        self._remaining = RemainingTime()
 
     def run(self) -> SearchResult:
         """Runs to the end; see `run_search`."""
@@ -94,7 +97,7 @@ class Session:
             seed=config.seed,
             on_event=self._emit,
         )
-        self._ledger = Ledger(Hypervolume(reference_of(baseline.latency.predicted_ms)))
+        self._ledger = Ledger(reference_of(baseline.latency.predicted_ms))
         self._ledger.add_baseline(baseline.architecture.hash, baseline.evaluation)
         store = TrialStore(
             self._run_dir,
@@ -104,6 +107,15 @@ class Session:
         try:
             for record in store.records():
                 self._ledger.add(record)
+            self._emit(
+                SearchStarted(
+                    total=config.trials,
+                    capacity=self._executor.capacity,
+                    target_ms=config.target_ms,
+                    reference_ms=self._ledger.tally.volume.reference_ms,
+                    records=tuple(self._ledger.records),
+                )
+            )
             self._run_trials(store, baseline)
         finally:
             store.close()
@@ -126,7 +138,7 @@ class Session:
             self._ledger.forgive()
         repeated = deque(t for t in store.unfinished(self._space) if t.number < self._config.trials)
         fresh = max(0, self._config.trials - store.count())
-        clock = _Clock(len(repeated) + fresh)
+        self._left = len(repeated) + fresh
         while repeated or fresh or self._running:
             while (repeated or fresh) and len(self._running) < self._executor.capacity:
                 if repeated:
@@ -134,12 +146,12 @@ class Session:
                 else:
                     fresh -= 1
                     trial = store.begin(self._space)
-                self._start(trial, store, baseline, clock)
+                self._start(trial, store, baseline)
             if self._running:
                 for done in self._executor.wait():
-                    self._take(done, store, baseline, clock)
+                    self._take(done, store, baseline)
 
-    def _start(self, trial: OpenTrial, store: TrialStore, baseline: Baseline, clock: _Clock) -> None:
+    def _start(self, trial: OpenTrial, store: TrialStore, baseline: Baseline) -> None:
         """Ends a trial that needs no evaluation, has it wait for an equal one, or gives it out."""
         architecture = self._architecture(trial.decisions)
         latency, problem = self._latency(architecture)
@@ -156,11 +168,11 @@ class Session:
         unmet = next((why for r in self._requirements if (why := r.problem(architecture))), "")
         known = self._ledger.evaluation_of(architecture.hash)
         if unmet:
-            self._finish(candidate, _without_training("rejected", unmet), store, baseline, clock)
+            self._finish(candidate, _without_training("rejected", unmet), store, baseline)
         elif problem:
-            self._finish(candidate, _without_training("failed", problem), store, baseline, clock)
+            self._finish(candidate, _without_training("failed", problem), store, baseline)
         elif known is not None:
-            self._finish(candidate, known[1], store, baseline, clock, origin=known[0])
+            self._finish(candidate, known[1], store, baseline, origin=known[0])
         elif architecture.hash in self._waiting:
             self._waiting[architecture.hash].append(candidate)
         else:
@@ -173,11 +185,12 @@ class Session:
         if limit_seconds is None:
             usual = float(baseline.evaluation.seconds.get("total", 0.0))
             limit_seconds = max(_HUNG_SECONDS, _HUNG_IN_BASELINES * usual)
+        self._remaining.started(candidate.trial.number)
         self._executor.submit(
             Job(candidate.trial.number, candidate.architecture, self._config.seed, limit_seconds)
         )
 
-    def _take(self, done: Done, store: TrialStore, baseline: Baseline, clock: _Clock) -> None:
+    def _take(self, done: Done, store: TrialStore, baseline: Baseline) -> None:
         number = done.job.number
         evaluation = done.evaluation
         if evaluation is None:
@@ -185,16 +198,17 @@ class Session:
             again = self._losses[number] < MAX_LOSSES
             self._emit(WorkerLost(number, done.lost, again))
             if again:
+                self._remaining.started(number)
                 self._executor.submit(done.job)
                 return
             evaluation = _without_training("failed", f"{done.lost}, {MAX_LOSSES} times")
         candidate = self._running.pop(number)
-        self._finish(candidate, evaluation, store, baseline, clock)
+        self._finish(candidate, evaluation, store, baseline)
         # Those that drew the same network while it was evaluated take the outcome over, or try again.
         for follower in self._waiting.pop(candidate.architecture.hash):
             known = self._ledger.evaluation_of(follower.architecture.hash)
             if known is not None:
-                self._finish(follower, known[1], store, baseline, clock, origin=known[0])
+                self._finish(follower, known[1], store, baseline, origin=known[0])
             elif follower.architecture.hash in self._waiting:
                 self._waiting[follower.architecture.hash].append(follower)
             else:
@@ -206,7 +220,6 @@ class Session:
         evaluation: Evaluation,
         store: TrialStore,
         baseline: Baseline,
-        clock: _Clock,
         *,
         origin: int | str | None = None,
     ) -> None:
@@ -230,7 +243,17 @@ class Session:
         )
         store.finish(candidate.trial, record)
         self._ledger.add(record)
-        self._emit(self._done(record, time.monotonic() - candidate.begun, clock.step()))
+        self._left -= 1
+        self._remaining.ended(record.number)
+        self._emit(
+            TrialDone.of(
+                record,
+                self._ledger.tally,
+                total=self._config.trials,
+                seconds=time.monotonic() - candidate.begun,
+                eta_seconds=self._remaining.seconds(self._left, self._executor.capacity),
+            )
+        )
         if self._ledger.failures_in_a_row >= MAX_FAILURES_IN_A_ROW:
             self._stop_for_failures()
 
@@ -270,58 +293,12 @@ class Session:
     def _store_best(self) -> SearchResult:
         # By number: parallel trials end in any order, and what is written must not depend on it.
         records = sorted(self._ledger.records, key=lambda record: record.number)
-        volume = Hypervolume(self._ledger.hypervolume.reference_ms)
+        volume = Hypervolume(self._ledger.tally.volume.reference_ms)
         for record in records:
             volume.add(record)
         result = summarise(records, self._run_dir, self._config, volume)
         write_best(result)
         return result
-
-    def _done(self, record: TrialRecord, seconds: float, eta_seconds: float) -> Event:
-        ledger = self._ledger
-        best = ledger.best
-        return TrialDone(
-            number=record.number,
-            total=self._config.trials,
-            done=len(ledger.records),
-            status=record.evaluation.status,
-            reason=record.evaluation.reason,
-            reward=record.reward,
-            quality=record.quality,
-            predicted_ms=record.latency.predicted_ms,
-            feasible=record.feasible,
-            duplicate=record.duplicate_of is not None,
-            best_number=None if best is None else best.number,
-            best_reward=None if best is None else best.reward,
-            best_quality=None if best is None else best.quality,
-            best_predicted_ms=None if best is None else best.latency.predicted_ms,
-            hypervolume=ledger.hypervolume.value,
-            feasible_share=ledger.feasible / ledger.completed if ledger.completed else 0.0,
-            seconds=seconds,
-            eta_seconds=eta_seconds,
-        )
-
-
-class _Clock:
-    """Expects the rest of a session to take as long a trial as what is done.
-
-    The mean is over all trials, since duplicates and rejected networks come in a share of their own; several workers
-    shorten it by themselves.
-
-    Args:
-        trials: trials of this session.
-    """
-
-    def __init__(self, trials: int) -> None:
-        self._left = trials
-        self._done = 0
-        self._started = time.monotonic()
-
-    def step(self) -> float:
-        """Counts a finished trial; returns the seconds that the others are expected to take."""
-        self._left -= 1
-        self._done += 1
-        return (time.monotonic() - self._started) / self._done * self._left
 
 
 def _without_training(status: str, reason: str) -> Evaluation:

@@ -65,7 +65,10 @@ def test_rejected_networks_are_not_trained(tmp_path: Path) -> None:
         assert record.evaluation.reason.startswith("does not run on edgetpu as a whole: operator 3 (GELU)")
     assert result.best is not None and not even(result.best.architecture)
     assert all(not even(record.architecture) for record in result.pareto)
-    assert {e.status for e in events if isinstance(e, TrialDone)} == {"completed", "rejected"}
+    assert {e.record.evaluation.status for e in events if isinstance(e, TrialDone)} == {
+        "completed",
+        "rejected",
+    }
     stored = json.loads((tmp_path / "best.json").read_text())
     assert stored["require"] == "edgetpu" and stored["trials"]["rejected"] == len(rejected)
 

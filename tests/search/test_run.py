@@ -25,6 +25,7 @@ from edgenas.search import (
     Evaluation,
     Event,
     SearchInterrupted,
+    SearchStarted,
     TrialDone,
     TrialRecord,
     TrialStarted,
@@ -375,17 +376,23 @@ def test_a_measurement_of_unknown_source_is_not_stored(tmp_path: Path) -> None:
 def test_events_tell_progress_and_eta(tmp_path: Path) -> None:
     events: list[Event] = []
     run(tmp_path, on_event=events.append)
-    assert [type(e) for e in events] == [BaselineStarted, BaselineDone, *[TrialStarted, TrialDone] * 12]
+    assert [type(e) for e in events] == [
+        BaselineStarted,
+        BaselineDone,
+        SearchStarted,
+        *[TrialStarted, TrialDone] * 12,
+    ]
     done = [e for e in events if isinstance(e, TrialDone)]
-    assert [e.number for e in done] == list(range(12)) and [e.done for e in done] == list(range(1, 13))
-    assert done[0].eta_seconds > 0 and done[-1].eta_seconds == 0
-    assert done[-1].best_number == best_json(tmp_path)["trial"]
-    rewards = [e.best_reward for e in done if e.best_reward is not None]
+    assert [e.record.number for e in done] == list(range(12)) and [e.done for e in done] == list(range(1, 13))
+    assert (done[0].eta_seconds or 0) > 0 and done[-1].eta_seconds == 0
+    assert done[-1].best is not None and done[-1].best.number == best_json(tmp_path)["trial"]
+    rewards = [e.best.reward for e in done if e.best is not None]
     assert rewards == sorted(rewards)
     events.clear()
     run(tmp_path, trials=13, resume=True, on_event=events.append)
-    assert [type(e) for e in events] == [BaselineDone, TrialStarted, TrialDone]
+    assert [type(e) for e in events] == [BaselineDone, SearchStarted, TrialStarted, TrialDone]
     assert isinstance(events[0], BaselineDone) and events[0].reused
+    assert isinstance(events[1], SearchStarted) and events[1].records == tuple(read_trials(tmp_path)[:12])
 
 
 def test_records_survive_their_storage(finished: Path) -> None:
