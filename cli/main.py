@@ -135,11 +135,15 @@ def _plain_remarks() -> None:
     """What the package logs, such as a connection that is made again, goes to stderr as it is."""
     import logging
 
+    class Remarks(logging.Handler):
+        """Writes to what stderr is now: a live view takes its place for a while."""
+
+        def emit(self, record: logging.LogRecord) -> None:
+            _complain(self.format(record))
+
     logger = logging.getLogger("edgenas")
     if not logger.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        logger.addHandler(handler)
+        logger.addHandler(Remarks())
 
 
 def _complain(text: str) -> None:

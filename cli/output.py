@@ -6,11 +6,23 @@ import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-__all__ = ["format_ms", "metrics_table", "print_json", "print_table", "progress", "say"]
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = [
+    "format_ms",
+    "format_seconds",
+    "live_console",
+    "metrics_table",
+    "print_json",
+    "print_table",
+    "progress",
+    "say",
+]
 
 
 def say(text: str) -> None:
@@ -30,6 +42,30 @@ def print_json(value: Any) -> None:
 def format_ms(value: float | None) -> str:
     """Milliseconds with three significant digits, a dash where there is none."""
     return "-" if value is None else f"{value:.3g} ms"
+
+
+def format_seconds(value: float) -> str:
+    """A duration in the two units that matter: 31 s, 14 min, 3 h 20 min, 2 d 4 h."""
+    seconds = max(0, round(value))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    hours = round(minutes / 60)
+    return f"{hours // 24} d {hours % 24} h"
+
+
+def live_console() -> Console | None:
+    """The terminal at stderr where it can show what moves; None for files, pipes and dumb terminals."""
+    if not sys.stderr.isatty():
+        return None
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    return None if console.is_dumb_terminal else console
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -71,8 +107,8 @@ def progress(label: str) -> Iterator[Callable[[float, float, str], None]]:
 
     Yields a function (done, total, remark).
     """
-    if sys.stderr.isatty():
-        from rich.console import Console
+    console = live_console()
+    if console is not None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
         from rich.table import Column
 
@@ -83,7 +119,7 @@ def progress(label: str) -> Iterator[Callable[[float, float, str], None]]:
             TimeRemainingColumn(),
             TextColumn("{task.fields[remark]}", table_column=Column(no_wrap=True)),
         )
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        with Progress(*columns, console=console, transient=True, redirect_stdout=False) as bar:
             task = bar.add_task(label, total=None, remark="")
             yield lambda done, total, remark: bar.update(task, completed=done, total=total, remark=remark)
         return

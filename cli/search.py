@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from edgenas.cli.options import data_options, json_option, parse_tasks, predictor_option
-from edgenas.cli.output import format_ms, metrics_table, print_json, progress, say
+from edgenas.cli.output import format_ms, metrics_table, print_json
+from edgenas.cli.search_view import search_view
 from edgenas.device_profiles.measurement import MEASURED
 from edgenas.errors import UsageError
 from edgenas.workflow.runs import new_run_folder
 
 if TYPE_CHECKING:
-    from edgenas.search import Event, SearchResult
+    from edgenas.search import SearchResult
 
 __all__ = ["command"]
 
@@ -109,11 +110,7 @@ def command(resume: Path | None, trials: int | None, as_json: bool, **options: A
     """
     from edgenas.workflow.search import resume_search, start_search
 
-    with progress("search") as advance:
-
-        def on_event(event: Event) -> None:
-            _report_event(event, advance)
-
+    with search_view() as on_event:
         if resume is not None:
             _refuse_other_options(click.get_current_context())
             result = resume_search(resume, trials=trials, on_event=on_event)
@@ -188,23 +185,6 @@ def _refuse_other_options(ctx: click.Context) -> None:
             f"A resumed search has its options in the run folder; only --trials can change. Received {flags}. "
             "Leave them out, or start a new run with them."
         )
-
-
-def _report_event(event: Event, advance: Any) -> None:
-    from edgenas.search import BaselineDone, BaselineStarted, TrialDone
-
-    if isinstance(event, BaselineStarted):
-        say(f"Training the MT edge baseline (predicted {format_ms(event.predicted_ms)}).")
-    elif isinstance(event, BaselineDone) and not event.reused:
-        say(f"Baseline done in {event.seconds:.0f} s.")
-    elif isinstance(event, TrialDone):
-        best, record = "nothing feasible yet", event.record
-        if event.best is not None:
-            best = f"best {event.best.reward:.4f} at {format_ms(event.best.latency.predicted_ms)} predicted"
-        status = record.evaluation.status
-        outcome = "" if record.completed else f"; trial {record.number} {status}: {record.evaluation.reason}"
-        left = "" if event.eta_seconds is None else f", {event.eta_seconds:.0f} s left"
-        advance(event.done, event.total, f"{best}, {event.feasible_share:.0%} feasible{left}{outcome}")
 
 
 def _summary(result: SearchResult) -> dict[str, Any]:
