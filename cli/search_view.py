@@ -152,7 +152,7 @@ class SearchView:
 
         now = self._now()
         facts = Table.grid(padding=(0, 2))
-        facts.add_column(style="dim")
+        facts.add_column(style="dim", no_wrap=True, min_width=7)
         facts.add_column(no_wrap=True, overflow="ellipsis")
         if self._start is None:
             facts.add_row("search", Text(f"{self._phase}, {format_seconds(now - self._begun)}"))
@@ -163,7 +163,9 @@ class SearchView:
         target = "" if self._start.target_ms is None else f", target {format_ms(self._start.target_ms)}"
         facts.add_row("best", Text(f"{_best(done.best if done else None, label='')}{target}"))
         if done is not None:
-            facts.add_row("so far", Text(", ".join(_counts(done, volume=True))))
+            facts.add_row("so far", Text(", ".join(_counts(done))))
+            if done.hypervolume is not None:
+                facts.add_row("front", Text(f"hypervolume {done.hypervolume:.4f}"))
         facts.add_row("running", Text(self._trials_under_way(now)))
         last = Table.grid(padding=(0, 2), expand=True)
         last.add_column(justify="right", style="dim", no_wrap=True)
@@ -206,7 +208,7 @@ def _best(best: TrialRecord | None, label: str = "best ") -> str:
     return f"{label}quality {best.quality:.4f}{at} (trial {best.number})"
 
 
-def _counts(event: TrialDone, *, volume: bool = False) -> list[str]:
+def _counts(event: TrialDone) -> list[str]:
     completed = event.done - event.failed - event.rejected
     words = [f"{event.feasible_share:.0%} feasible"] if completed else []
     for count, what in (
@@ -216,8 +218,6 @@ def _counts(event: TrialDone, *, volume: bool = False) -> list[str]:
     ):
         if count:
             words.append(f"{count} {what}" + ("s" if what == "duplicate" and count > 1 else ""))
-    if volume and event.hypervolume is not None:
-        words.append(f"hypervolume {event.hypervolume:.4f}")
     return words
 
 

@@ -96,14 +96,15 @@ def test_the_view_fits_80_columns_and_tells_everything(events: list[Event]) -> N
         lines = screen(view)
         tallest = max(tallest, len(lines))
         assert max(map(len, lines)) <= 77, "^C of the terminal fits behind every line"
-    assert tallest == 10
+    assert tallest == 11
     done = [e for e in events if isinstance(e, TrialDone)][-1]
     text = "\n".join(screen(view))
     assert done.best is not None and done.failed and done.rejected and done.duplicates
     assert f"60/60 after {format_seconds(clock.seconds)}" in text and " left" not in screen(view)[0]
     assert f"best     quality {done.best.quality:.4f}" in text and "target 4 ms" in text
     assert f"{done.feasible_share:.0%} feasible, {done.failed} failed, {done.rejected} rejected" in text
-    assert f"{done.duplicates} duplicates, hypervolume {done.hypervolume:.4f}" in text
+    assert f"{done.duplicates} duplicates\n" in text
+    assert f"front    hypervolume {done.hypervolume:.4f}" in text
     assert f"trial {done.record.number}" in text
 
 
