@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenas.cli.options import data_options, json_option, parse_tasks, predictor_option
+from edgenas.cli.options import data_options, json_option, parse_tasks
 from edgenas.cli.output import format_ms, metrics_table, print_json
+from edgenas.cli.search_devices import device_requests
 from edgenas.cli.search_view import search_view
 from edgenas.device_profiles.measurement import MEASURED
 from edgenas.errors import UsageError
@@ -32,14 +34,38 @@ _READ_BY = {"population": ("evolution", "nsga2"), "tournament": ("evolution",)}
 @click.option("--space", default="demo", show_default=True, help="Search space: a preset or a .toml file.")
 @data_options
 @click.option(
-    "--device", default="host", show_default=True, help="Device whose latency counts; 'none' for none."
+    "--device",
+    multiple=True,
+    default=("host",),
+    show_default=True,
+    help="Device whose latency counts, or DEVICE-CONFIGURATION; 'none' for none. May be given several times: every "
+    "target must be met, and the first device is the one of the Pareto front.",
 )
-@click.option("--configuration", help="Configuration of the device.")
-@predictor_option
+@click.option(
+    "--configuration",
+    multiple=True,
+    metavar="[DEVICE=]NAME",
+    help="Configuration of the device; with several devices DEVICE=NAME.",
+)
+@click.option(
+    "--predictor",
+    multiple=True,
+    metavar="[DEVICE=]FOLDER",
+    help="Folder of a predictor to use instead of the stored one.",
+)
 @click.option(
     "--target-ms",
-    type=click.FloatRange(0, min_open=True),
-    help="Latency target; by default the predicted latency of the MT edge baseline.",
+    multiple=True,
+    metavar="[DEVICE=]MS",
+    help="Latency target, with several devices once for each; by default the predicted latency of the MT edge "
+    "baseline.",
+)
+@click.option(
+    "--metric-weight",
+    multiple=True,
+    metavar="TASK.METRIC=W",
+    help="Weight of a metric in its task's quality, such as segmentation.miou=2; TASK=0 leaves a task out. May be "
+    "given several times.  [default: 1 for the metrics of the paper, 0 for others]",
 )
 @click.option("--reward", default="paper", show_default=True, help="Reward preset: paper, hard or soft.")
 @click.option(
@@ -106,6 +132,7 @@ def command(resume: Path | None, trials: int | None, as_json: bool, **options: A
       edgenas search --trials 20 --device host
       edgenas search --data nyuv2.npz --tasks segmentation,depth,normals --target-ms 2.5
       edgenas search --algorithm nsga2 --max-parameters 300000
+      edgenas search --device edgetpu --device pixel4 --target-ms edgetpu=4 --target-ms pixel4=12
       edgenas search --resume runs/001 --trials 40
     """
     from edgenas.workflow.search import resume_search, start_search
@@ -149,14 +176,15 @@ def _request(trials: int | None, **options: Any) -> Any:
     trials = trials or preset.get("trials", 50)
     population = options["population"] or preset.get("population", max(4, min(50, trials // 4)))
     tournament = options["tournament"] or preset.get("tournament", max(2, population // 5))
-    device = None if options["device"].lower() == "none" else options["device"]
+    main, *further = device_requests(
+        options["device"], options["configuration"], options["predictor"], options["target_ms"]
+    ) or (None,)
     return SearchRequest(
         space=options["space"],
         data=data,
-        device=device,
-        configuration=options["configuration"],
-        predictor_dir=options["predictor"],
-        target_ms=options["target_ms"],
+        **({"device": None} if main is None else asdict(main)),
+        further=tuple(further),
+        metric_weights=options["metric_weight"],
         reward=options["reward"],
         require=options["require"],
         risk=options["risk"],

@@ -12,10 +12,11 @@ comes from (seed, n, history), and a resumed search goes on exactly as an uninte
 | nsga2 | (quality, latency) | two objectives in its study; the latency target is its constraint |
 
 NSGA-II ranks by Pareto dominance, which a reward of one number does not allow: its study has the directions
-(maximise quality, minimise the latency that is held against the target). Networks over the target are dominated by
-those within (constrained domination of Deb et al., 2002). What the search recommends is the same in all four: the
-highest reward among the networks within the target. Its genome has a fixed length, so its trials store every decision
-of the space; the inactive ones change nothing until a mutation makes their stage deeper.
+(maximise quality, minimise the latency that is held against the target). With several devices the second one is the
+largest ratio of a latency to its target, as milliseconds of different devices cannot be compared. Networks over a
+target are dominated by those within (constrained domination of Deb et al., 2002). What the search recommends is the
+same in all four: the highest reward among the networks within the target. Its genome has a fixed length, so its trials
+store every decision of the space; the inactive ones change nothing until a mutation makes their stage deeper.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ def make_sampler(config: SearchConfig, space: SearchSpace) -> Any:
         )
     if config.algorithm == "nsga2":
         return SeededSampler(
-            lambda seed: _nsga2(seed, config.population, config.target_ms), config.seed, genome=space
+            lambda seed: _nsga2(seed, config.population, config.target_ms, several=bool(config.devices)),
+            config.seed,
+            genome=space,
         )
     make = optuna.samplers.RandomSampler if config.algorithm == "random" else _tpe
     return SeededSampler(lambda seed: make(seed=seed), config.seed)
@@ -114,13 +117,15 @@ def _tpe(seed: int) -> Any:
     )
 
 
-def _nsga2(seed: int, population: int, target_ms: float | None) -> Any:
+def _nsga2(seed: int, population: int, target_ms: float | None, *, several: bool) -> Any:
     """NSGA-II with uniform crossover; a mutated decision is drawn anew.
 
     The constraint is read from the attributes of a trial: Optuna asks for it before it knows the values.
     """
 
     def over_target(trial: Any) -> tuple[float]:
+        if several:
+            return (trial.user_attrs["worst_ratio"] - 1.0,)
         return (trial.user_attrs["predicted_bound_ms"] - target_ms,)
 
     with warnings.catch_warnings():

@@ -15,7 +15,7 @@ from edgenas.search.objective import Latency, Objective
 from edgenas.space.architecture import Architecture
 from edgenas.storage import read_json, write_json
 
-__all__ = ["BASELINE_FILE", "Baseline", "obtain_baseline"]
+__all__ = ["BASELINE_FILE", "Baseline", "interval", "obtain_baseline", "other_devices"]
 
 BASELINE_FILE = "baseline.json"
 FORMAT = "edgenas.baseline"
@@ -48,6 +48,7 @@ class Baseline:
             "metrics": {task: dict(values) for task, values in self.evaluation.metrics.items()},
             "predicted_ms": self.latency.predicted_ms,
             "predicted_interval_ms": interval(self.latency),
+            **other_devices(self.latency),
             "seconds": dict(self.evaluation.seconds),
         }
 
@@ -55,6 +56,21 @@ class Baseline:
 def interval(latency: Latency) -> list[float] | None:
     """[low, high] in milliseconds, or None without a device."""
     return None if latency.low_ms is None or latency.high_ms is None else [latency.low_ms, latency.high_ms]
+
+
+def other_devices(latency: Latency) -> dict[str, Any]:
+    """What is predicted for the further devices, by their labels; nothing where there are none."""
+    if not latency.others:
+        return {}
+    others = {
+        label: {
+            "predicted_ms": other.predicted_ms,
+            "predicted_interval_ms": interval(other),
+            "predicted_bound_ms": other.bound_ms,
+        }
+        for label, other in latency.others.items()
+    }
+    return {"other_devices": others}
 
 
 def obtain_baseline(

@@ -13,6 +13,7 @@ from typing import Any
 
 from edgenas.errors import UsageError, unknown_name
 from edgenas.scoring import REWARD_PRESETS
+from edgenas.search.devices import SearchDevice, are_different
 from edgenas.space.space import SearchSpace
 from edgenas.storage import read_json, write_json
 
@@ -80,6 +81,8 @@ class SearchConfig:
         device: device of the latency target, None for none.
         configuration: configuration of the device.
         predictor: identity of the latency predictor.
+        devices: every device where there are several, the one that the fields above are about first; empty for one
+            or none.
         metric_weights: w_ij of Eq. 6 and 7 where they are not 1.
         require: accelerator that must run every operator of a candidate, one of `REQUIREMENTS`; None for none.
         max_parameters: most trainable parameters of a candidate; None for any number.
@@ -108,6 +111,7 @@ class SearchConfig:
     device: str | None = None
     configuration: str | None = None
     predictor: str | None = None
+    devices: tuple[SearchDevice, ...] = ()
     space_source: str = ""
     metric_weights: Mapping[str, Mapping[str, float]] | None = None
     require: str | None = None
@@ -151,6 +155,12 @@ class SearchConfig:
                 self.trial_seconds is None or 0 < self.trial_seconds < math.inf,
             ),
             ("risk", "a number between 0 and 1", self.risk is None or 0 < self.risk < 1),
+            ("devices", "none, or at least 2 with different labels", are_different(self.devices)),
+            (
+                "devices",
+                "the device of the search first",
+                not self.devices or self.devices[0].is_of(self.device, self.configuration, self.target_ms),
+            ),
         )
         for name, expected, fine in checks:
             if not fine:
@@ -180,6 +190,7 @@ class SearchConfig:
             "device": self.device,
             "configuration": self.configuration,
             "predictor": self.predictor,
+            "devices": [device.to_dict() for device in self.devices],
             "target_ms": self.target_ms,
             "reward": self.reward,
             "risk": self.risk,
@@ -242,8 +253,8 @@ def prepare_run(config: SearchConfig, space: SearchSpace, run_dir: Path, *, resu
         refuse_second_run(run_dir)
         write_json(path, now)
         return
-    # Runs of earlier versions do not name an algorithm: there was one only.
-    stored = {"algorithm": DEFAULT_ALGORITHM, **read_config(run_dir)}
+    # Runs of earlier versions do not name an algorithm or several devices: there was one only.
+    stored = {"algorithm": DEFAULT_ALGORITHM, "devices": [], **read_config(run_dir)}
     found = differences(stored, now)
     if found:
         raise UsageError(

@@ -103,17 +103,17 @@ def _impossible(
     config: SearchConfig, space: SearchSpace, findings: Sequence[tuple[Bound, Found, Descent]]
 ) -> Unreachable:
     """The error where a bound cannot be met by itself."""
-    lines, changes = [], {}
+    lines, changes = [], []
     for bound, found, how in findings:
         (amount,) = found.amounts
         tenth = float(np.quantile([f.amounts[0] for f in how.random], 0.1))
         lines += [
-            f"No network of search space {space.name!r} seems to meet {bound.flag} {bound.limit:.10g}.",
+            f"No network of search space {space.name!r} seems to meet {bound.wanted}.",
             f"  Nearest: {bound.shown(amount)}, {_over(amount / bound.limit)}. {_words(found.architecture)}.",
             f"  A tenth of the random networks have at most {bound.shown(tenth)}.",
             f"  {_looked(how)}",
         ]
-        changes[bound.flag] = amount
+        changes.append((bound, amount))
     _, first, _ = findings[0]
     return Unreachable("\n".join([*lines, *_advice(config, changes)]), first.architecture, first.amounts[0])
 
@@ -123,15 +123,14 @@ def _impossible_together(
 ) -> Unreachable:
     """The error where each bound can be met, but not all at once."""
     pairs = list(zip(bounds, nearest.amounts, strict=True))
-    changes = {bound.flag: amount for bound, amount in pairs if amount > bound.limit}
-    wanted = " and ".join(f"{bound.flag} {bound.limit:.10g}" for bound in bounds)
+    changes = [(bound, amount) for bound, amount in pairs if amount > bound.limit]
+    wanted = " and ".join(bound.wanted for bound in bounds)
     lines = [
         f"No network of search space {space.name!r} seems to meet {wanted} together; each alone can be met.",
         f"  Nearest: {', '.join(bound.shown(amount) for bound, amount in pairs)}. {_words(nearest.architecture)}.",
         f"  {_looked(how)}",
     ]
-    first = next(amount for bound, amount in pairs if bound.flag in changes)
-    return Unreachable("\n".join([*lines, *_advice(config, changes)]), nearest.architecture, first)
+    return Unreachable("\n".join([*lines, *_advice(config, changes)]), nearest.architecture, changes[0][1])
 
 
 def _over(ratio: float) -> str:
@@ -156,15 +155,18 @@ def _words(architecture: Architecture) -> str:
     return f"Network {architecture.hash}: stages {stages}; fusion {fusion}; heads {heads}"
 
 
-def _advice(config: SearchConfig, changes: dict[str, float]) -> list[str]:
-    typed = {flag: _rounded_up(amount) for flag, amount in changes.items()}
-    flags = ", ".join(f"{flag} {value}" for flag, value in typed.items())
-    first = f"Nothing was trained. Search with at least {flags}, or in another --space"
+def _advice(config: SearchConfig, changes: Sequence[tuple[Bound, float]]) -> list[str]:
+    typed = [(b, None if b.word else f"{b.prefix}{_rounded_up(amount)}") for b, amount in changes]
+    flags = ", ".join(f"{bound.flag} {value}" for bound, value in typed if value)
+    without = ", ".join(bound.wanted for bound, value in typed if not value)
+    words = [f"with at least {flags}"] if flags else []
+    words += [f"without {without}"] if without else []
+    first = f"Nothing was trained. Search {' and '.join(words)}, or in another --space"
     if not config.command:
         return [f"{first}."]
     command = list(config.command)
-    for flag, value in typed.items():
-        command = _with_option(command, flag, value)
+    for bound, value in typed:
+        command = _with_option(command, bound, value)
     return [f"{first}:", f"  {shlex.join(command)}"]
 
 
@@ -176,14 +178,14 @@ def _rounded_up(amount: float) -> str:
     return f"{math.ceil(amount / step + 1e-9) * step:.10g}"
 
 
-def _with_option(command: Sequence[str], flag: str, value: str) -> list[str]:
-    """The command with another value of an option, in either of the ways of writing it."""
-    changed, skip = [], False
-    for word in command:
-        if skip:
-            skip = False
-        elif word == flag:
-            skip = True
-        elif not word.startswith(f"{flag}="):
+def _with_option(command: Sequence[str], bound: Bound, value: str | None) -> list[str]:
+    """The command with another value of a bound's option, None for without it, in either of the ways of writing it."""
+    changed: list[str] = []
+    words = iter(command)
+    for word in words:
+        if word == bound.flag:
+            given = next(words, "")
+            changed += [] if given.startswith(bound.prefix) else [word, given]
+        elif not word.startswith(f"{bound.flag}={bound.prefix}"):
             changed.append(word)
-    return [*changed, flag, value]
+    return changed if value is None else [*changed, bound.flag, value]

@@ -59,6 +59,7 @@ class TrialRecord:
             "predicted_low_ms": self.latency.low_ms,
             "predicted_high_ms": self.latency.high_ms,
             "predicted_bound_ms": self.latency.bound_ms,
+            **_other_devices(self.latency),
             "feasible": self.feasible,
             "duplicate_of": self.duplicate_of,
             "metrics": {task: dict(values) for task, values in self.evaluation.metrics.items()},
@@ -84,6 +85,8 @@ class TrialRecord:
                 attrs["predicted_low_ms"],
                 attrs["predicted_high_ms"],
                 attrs["predicted_bound_ms"],
+                attrs.get("worst_ratio"),
+                {label: Latency(*numbers) for label, numbers in attrs.get("other_devices", {}).items()},
             ),
             feasible=bool(attrs["feasible"]),
             evaluation=Evaluation(attrs["metrics"], attrs["seconds"], attrs["status"], attrs["reason"]),
@@ -91,3 +94,14 @@ class TrialRecord:
             reward=attrs["reward"],
             duplicate_of=attrs["duplicate_of"],
         )
+
+
+def _other_devices(latency: Latency) -> dict[str, Any]:
+    """Label to [predicted, low, high, bound] in ms of the further devices; nothing where there are none."""
+    if not latency.others:
+        return {}
+    others = {
+        label: [other.predicted_ms, other.low_ms, other.high_ms, other.bound_ms]
+        for label, other in latency.others.items()
+    }
+    return {"worst_ratio": latency.worst_ratio, "other_devices": others}

@@ -20,12 +20,26 @@ class Bound:
         amount: the amount of a network, positive.
         limit: the most that is allowed.
         shown: writes an amount with its unit.
+        device: stands before the limit on the command line, as in `--target-ms DEVICE=MS`; empty for nothing.
+        word: what the option takes where that is no number, e.g. "edgetpu"; it cannot be relaxed, only left out.
     """
 
     flag: str
     amount: Callable[[Architecture], float]
     limit: float
     shown: Callable[[float], str]
+    device: str = ""
+    word: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the number on the command line."""
+        return f"{self.device}=" if self.device else ""
+
+    @property
+    def wanted(self) -> str:
+        """The option with its value."""
+        return f"{self.flag} {self.word or f'{self.prefix}{self.limit:.10g}'}"
 
 
 @dataclass(frozen=True)
@@ -74,7 +88,7 @@ def _limit(name: str, bound: Bound) -> Requirement:
         amount = bound.amount(architecture)
         if amount <= bound.limit:
             return ""
-        return f"{bound.shown(amount)}, more than {bound.flag} {bound.limit:.10g}"
+        return f"{bound.shown(amount)}, more than {bound.wanted}"
 
     return Requirement(name, problem, bound)
 

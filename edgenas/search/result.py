@@ -10,8 +10,9 @@ from typing import Any
 
 from edgenas.device_profiles.measurement import MEASURED, SIMULATED
 from edgenas.errors import UsageError
-from edgenas.search.baseline import interval
+from edgenas.search.baseline import interval, other_devices
 from edgenas.search.config import DEFAULT_ALGORITHM, SearchConfig
+from edgenas.search.devices import SearchDevice
 from edgenas.search.hypervolume import Hypervolume
 from edgenas.search.pareto import pareto_front
 from edgenas.search.record import TrialRecord
@@ -38,6 +39,7 @@ class SearchResult:
     Attributes:
         run_dir: the run folder.
         target_ms: latency target, None for none.
+        devices: see `SearchConfig.devices`.
         best: feasible trial with the highest reward ever, the earlier of equal ones; None when none is
             feasible.
         nearest: where none is feasible, the completed trial with the lowest latency; None when there is a
@@ -71,6 +73,7 @@ class SearchResult:
     max_parameters: int | None = None
     max_activation_kib: float | None = None
     algorithm: str = DEFAULT_ALGORITHM
+    devices: tuple[SearchDevice, ...] = ()
     hypervolume: Hypervolume | None = None
     measured_ms: float | None = None
     measured_source: str | None = None
@@ -109,6 +112,7 @@ class SearchResult:
             "algorithm": self.algorithm,
             "feasible": self.feasible,
             "target_ms": self.target_ms,
+            **({"devices": [device.to_dict() for device in self.devices]} if self.devices else {}),
             **_described(self.best),
             "measured_ms": self.measured_ms,
             "measured_source": self.measured_source,
@@ -159,10 +163,11 @@ def best_of(records: Sequence[TrialRecord]) -> TrialRecord | None:
 
 
 def nearest_to(records: Sequence[TrialRecord]) -> TrialRecord | None:
-    """The completed trial with the lowest latency, the one with the higher reward of equal ones."""
-    candidates = [r for r in records if r.completed and r.latency.bound_ms is not None]
+    """The completed trial with the lowest latency, or with several devices the lowest ratio to a target; the one with
+    the higher reward of equal ones."""
+    candidates = [r for r in records if r.completed and r.latency.minimised is not None]
     return min(
-        candidates, key=lambda r: (r.latency.bound_ms or 0.0, -(r.reward or 0.0), r.number), default=None
+        candidates, key=lambda r: (r.latency.minimised or 0.0, -(r.reward or 0.0), r.number), default=None
     )
 
 
@@ -192,6 +197,7 @@ def summarise(
         max_parameters=config.max_parameters,
         max_activation_kib=config.max_activation_kib,
         algorithm=config.algorithm,
+        devices=config.devices,
         hypervolume=hypervolume,
         measured_ms=measured_ms,
         measured_source=source,
@@ -234,6 +240,7 @@ def _described(record: TrialRecord | None) -> dict[str, Any]:
         "predicted_ms": None if record is None else record.latency.predicted_ms,
         "predicted_interval_ms": None if record is None else interval(record.latency),
         "predicted_bound_ms": None if record is None else record.latency.bound_ms,
+        **({} if record is None else other_devices(record.latency)),
     }
 
 

@@ -12,7 +12,7 @@ from edgenas.search.evaluation import Estimator, Evaluator
 from edgenas.search.events import EventHandler
 from edgenas.search.executors import ExecutorFactory, InProcess
 from edgenas.search.lock import run_lock
-from edgenas.search.objective import Objective
+from edgenas.search.objective import Objective, objective_of
 from edgenas.search.reachable import check_reachable
 from edgenas.search.requirement import Bound, Requirement
 from edgenas.search.result import SearchResult
@@ -40,6 +40,7 @@ def run_search(
     requirements: Sequence[Requirement] = (),
     before_begin: Callable[[], None] | None = None,
     executor: ExecutorFactory = InProcess,
+    other_estimators: Sequence[Estimator] = (),
 ) -> SearchResult:
     """Searches `space` by the configured algorithm and leaves a run folder.
 
@@ -61,6 +62,7 @@ def run_search(
         before_begin: is called once when a new search is about to begin, before its `config.json` is written.
         executor: makes what evaluates; one that has several workers changes which trials there are, as a trial is
             then chosen while others are under way.
+        other_estimators: predict the latency on the further ones of `config.devices`, in their order.
 
     Raises:
         Unreachable: no network of the space seems to meet the target and the limits.
@@ -69,7 +71,7 @@ def run_search(
         EdgenasError: the folder cannot be written, the study is damaged, the baseline or
             `session.MAX_FAILURES_IN_A_ROW` trials in a row failed, or nothing completed.
     """
-    objective = Objective(estimator, config.target_ms, config.risk, config.reward, config.metric_weights)
+    objective = objective_of(config, estimator, other_estimators)
     if estimator is None and (config.target_ms is not None or config.risk is not None):
         raise UsageError(
             "A latency target or a risk needs a device whose latency can be predicted. Add --device."
@@ -105,5 +107,4 @@ def run_search(
 
 def _bounds(objective: Objective, requirements: Sequence[Requirement]) -> list[Bound]:
     """The latency target and the limits, as amounts to lower."""
-    found = [] if (target := objective.bound()) is None else [target]
-    return [*found, *(r.bound for r in requirements if r.bound is not None)]
+    return [*objective.bounds(), *(r.bound for r in requirements if r.bound is not None)]

@@ -118,7 +118,7 @@ class TrialStore:
             for name, value in record.to_attrs().items():
                 trial.handle.set_user_attr(name, value)
             if record.completed:
-                both = [record.quality, record.latency.bound_ms]
+                both = [record.quality, record.latency.minimised]
                 self._study.tell(trial.handle, both if self._two_objectives else record.reward)
             else:
                 self._study.tell(trial.handle, state=optuna.trial.TrialState.FAIL)

@@ -35,8 +35,12 @@ class RunFolder:
 
     @property
     def predictor(self) -> Path:
-        """The latency predictor as it was when the search began."""
+        """The latency predictor as it was when the search began; of several, that of the first device."""
         return self.root / "predictor"
+
+    def predictor_of(self, number: int) -> Path:
+        """The predictor of the search's device with that number, from 0; the first one's is `predictor`."""
+        return self.predictor if number == 0 else self.root / f"predictor-{number + 1}"
 
     @property
     def train(self) -> Path:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgenas.compatibility import obstacle
-from edgenas.device_profiles import Configuration, DeviceProfile, Measurement, load_device, runner_for
+from edgenas.device_profiles import Measurement, load_device, runner_for
 from edgenas.errors import UsageError
 from edgenas.graph import graph_of
-from edgenas.latency_models import LatencyPredictor, find_predictor_folder
-from edgenas.profiling.profile_device import PROFILE_FILE
 from edgenas.runtime import start_tensorflow
 from edgenas.search import (
     Evaluation,
@@ -28,11 +26,20 @@ from edgenas.search import (
     store_measurement,
 )
 from edgenas.search.config import DEFAULT_ALGORITHM
+from edgenas.search.metric_weights import parse_metric_weights
 from edgenas.space import Architecture, SearchSpace, load_space
-from edgenas.storage import write_bytes_atomic
 from edgenas.training.config import TrainingConfig, default_loss_weights, load_training_preset
 from edgenas.training.loss_weights import load_loss_weights
 from edgenas.workflow.data import DataRequest, OpenData
+from edgenas.workflow.devices import (
+    DeviceRequest,
+    OpenDevice,
+    keep_predictors,
+    open_devices,
+    reopen_devices,
+    reopened,
+    search_devices,
+)
 from edgenas.workflow.runs import RunFolder
 
 __all__ = ["SearchRequest", "resume_search", "start_search"]
@@ -49,6 +56,8 @@ class SearchRequest:
         configuration: configuration of the device; None for its default.
         predictor_dir: folder of a predictor to use instead of the user's or the shipped one.
         target_ms: latency target; None takes the predicted latency of the MT edge baseline.
+        further: further devices whose latency counts too.
+        metric_weights: weights of metrics, see `parse_metric_weights`.
         reward: preset of Eq. 5.
         risk: probability with which the device may exceed the latency held against the target.
         trials: evaluated children.
@@ -70,6 +79,8 @@ class SearchRequest:
     configuration: str | None = None
     predictor_dir: Path | None = None
     target_ms: float | None = None
+    further: tuple[DeviceRequest, ...] = ()
+    metric_weights: tuple[str, ...] = ()
     reward: str = "paper"
     risk: float | None = None
     trials: int = 50
@@ -100,22 +111,14 @@ def start_search(
         raise UsageError(f"{run_dir} already holds a run. Go on with: edgenas search --resume {run_dir}")
     data = request.data.open()
     space = load_space(request.space, data.tasks)
-    dtype, predictor, device, configuration = "int8", None, None, None
-    if request.device is not None:
-        profile, chosen = _configured(request.device, request.configuration)
-        folder = find_predictor_folder(profile, request.predictor_dir, chosen.name)
-        predictor, dtype = LatencyPredictor.load(folder), chosen.dtype
-        device, configuration = profile.asked_as, chosen.name
-        if request.predictor_dir is not None:
-            device, configuration = predictor.device, predictor.configuration
+    weights = parse_metric_weights(request.metric_weights, data.tasks)
+    devices = open_devices(_asked(request))
     shape = (data.train.info.height, data.train.info.width)
     channels = data.train.info.head_channels
     # Made even when nothing is predicted: it says now whether the space fits the size of the frames.
     baseline = space.architecture(space.default(), input_shape=shape, head_channels=channels)
-    target_ms = request.target_ms
-    if target_ms is None and predictor is not None:
-        estimate = predictor.predict(graph_of(baseline, dtype))
-        target_ms = estimate.latency_ms if request.risk is None else estimate.upper_ms(request.risk)
+    several = search_devices(devices, baseline, request.risk)
+    main = several[0] if several else None
     config = SearchConfig(
         trials=request.trials,
         seed=request.seed,
@@ -123,36 +126,33 @@ def start_search(
         population=request.population,
         tournament=request.tournament,
         reward=request.reward,
-        target_ms=target_ms,
+        target_ms=request.target_ms if main is None else main.target_ms,
         risk=request.risk,
         input_shape=shape,
         head_channels=channels,
         data=data.describe(),
         proxy=_proxy(request, data).to_dict(),
         space_source=request.space,
-        device=device,
-        configuration=configuration,
-        predictor=None if predictor is None else predictor.name,
+        device=None if main is None else main.device,
+        configuration=None if main is None else main.configuration,
+        predictor=None if main is None else main.predictor,
+        devices=several if len(several) > 1 else (),
+        metric_weights=weights,
         require=request.require,
         max_parameters=request.max_parameters,
         max_activation_kib=request.max_activation_kib,
         command=request.command,
     )
 
-    def keep_predictor() -> None:
-        if predictor is not None:
-            _keep_predictor(folder, run)
-
     return _run(
         config,
         space,
         data,
-        predictor,
-        dtype,
+        devices,
         run,
         resume=False,
         on_event=on_event,
-        before_begin=keep_predictor,
+        before_begin=lambda: keep_predictors(devices, run),
     )
 
 
@@ -169,10 +169,7 @@ def resume_search(
     run = RunFolder(run_dir)
     data = OpenData.reopen(stored["data"])
     space = load_space(stored["space"]["source"], data.tasks)
-    dtype, predictor = "int8", None
-    if stored["device"] is not None:
-        predictor = LatencyPredictor.load(run.predictor)
-        dtype = _configured(stored["device"], stored["configuration"])[1].dtype
+    devices = reopen_devices(stored, run)
     config = SearchConfig(
         trials=max(trials or 0, stored["trials"]),
         seed=stored["seed"],
@@ -189,14 +186,15 @@ def resume_search(
         space_source=stored["space"]["source"],
         device=stored["device"],
         configuration=stored["configuration"],
-        predictor=None if predictor is None else predictor.name,
+        predictor=devices[0].predictor.name if devices else None,
+        devices=reopened(stored, devices),
         metric_weights=stored["metric_weights"],
         require=stored.get("require"),  # nor any of these.
         max_parameters=stored.get("max_parameters"),
         max_activation_kib=stored.get("max_activation_kib"),
         command=tuple(stored["command"]),
     )
-    return _run(config, space, data, predictor, dtype, run, resume=True, on_event=on_event)
+    return _run(config, space, data, devices, run, resume=True, on_event=on_event)
 
 
 def _proxy(request: SearchRequest, data: OpenData) -> TrainingConfig:
@@ -205,41 +203,44 @@ def _proxy(request: SearchRequest, data: OpenData) -> TrainingConfig:
     return load_training_preset("proxy", loss_weights=load_loss_weights(weights), **request.schedule)
 
 
-def _configured(device: str, configuration: str | None) -> tuple[DeviceProfile, Configuration]:
-    profile = load_device(device)
-    return profile, profile.configuration(configuration)
-
-
-def _keep_predictor(source: Path, run: RunFolder) -> None:
-    """Copies the predictor into the run: profiling the device again must not change a search under way."""
-    for file in sorted((*source.glob("*.json"), *source.glob("*.npz"))):
-        folder = run.root if file.name == PROFILE_FILE else run.predictor
-        write_bytes_atomic(folder / file.name, file.read_bytes())
+def _asked(request: SearchRequest) -> list[DeviceRequest]:
+    """Every device of the request, the main one first."""
+    if request.device is None:
+        return []
+    main = DeviceRequest(
+        device=request.device,
+        configuration=request.configuration,
+        predictor_dir=request.predictor_dir,
+        target_ms=request.target_ms,
+    )
+    return [main, *request.further]
 
 
 def _run(
     config: SearchConfig,
     space: SearchSpace,
     data: OpenData,
-    predictor: LatencyPredictor | None,
-    dtype: str,
+    devices: Sequence[OpenDevice],
     run: RunFolder,
     *,
     resume: bool,
     on_event: Callable[[Event], None] | None,
     before_begin: Callable[[], None] | None = None,
 ) -> SearchResult:
-    estimator = None if predictor is None else lambda a: predictor.predict(graph_of(a, dtype))
+    estimators = [device.estimate for device in devices]
+    # What fits in the widest number format of the devices fits on each.
+    dtype = "float32" if any(device.dtype == "float32" for device in devices) else "int8"
     result = run_search(
         config,
         space,
         _evaluator(data, config),
-        estimator,
+        estimators[0] if estimators else None,
         run.root,
         resume=resume,
         on_event=on_event,
         requirements=_requirements(config, dtype),
         before_begin=before_begin,
+        other_estimators=estimators[1:],
     )
     if result.best is None or config.device is None or result.measured_ms is not None:
         return result

@@ -261,7 +261,7 @@ def test_no_alarm_when_the_time_is_up_or_nothing_can_be_told() -> None:
         raise ValueError("no such operator")
 
     check(bound(broken, 1.0))
-    check(*(b for b in [Objective(None, None, None, "paper").bound()] if b))
+    check(*Objective(None, None, None, "paper").bounds())
     with pytest.raises(Unreachable):
         check(bound(lambda _: 2.0, 1.0))
 

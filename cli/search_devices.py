@@ -1,0 +1,96 @@
+"""--device, --configuration, --predictor and --target-ms of `edgenas search`, each as often as there are devices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgenas.errors import UsageError
+
+if TYPE_CHECKING:
+    from edgenas.workflow.devices import DeviceRequest
+
+__all__ = ["device_requests"]
+
+
+def device_requests(
+    devices: Sequence[str],
+    configurations: Sequence[str] = (),
+    predictors: Sequence[str] = (),
+    targets: Sequence[str] = (),
+) -> tuple[DeviceRequest, ...]:
+    """Brings the options together.
+
+    With one device the others are plain values; with several each names its device as it was typed behind --device,
+    as in --device pixel4 --device edgetpu-usb2 --target-ms pixel4=12 --target-ms edgetpu-usb2=4.
+
+    Args:
+        devices: behind --device, in their order; "none" alone for none.
+        configurations: behind --configuration, "NAME" or "DEVICE=NAME".
+        predictors: behind --predictor, "FOLDER" or "DEVICE=FOLDER".
+        targets: behind --target-ms, "MS" or "DEVICE=MS".
+
+    Raises:
+        UsageError: a value names no device of the search, or a device gets two; a target is no positive number.
+    """
+    from edgenas.workflow.devices import DeviceRequest
+
+    if any(device.lower() == "none" for device in devices):
+        if len(devices) > 1:
+            raise UsageError(
+                "--device none searches for quality alone. Leave out either it or the other devices."
+            )
+        for flag, given in (
+            ("configuration", configurations),
+            ("predictor", predictors),
+            ("target-ms", targets),
+        ):
+            if given:
+                raise UsageError(
+                    f"--{flag} is about a device, and --device none asks for none. Leave out one."
+                )
+        return ()
+    chosen = _by_device("--configuration", configurations, devices)
+    folders = _by_device("--predictor", predictors, devices)
+    limits = _by_device("--target-ms", targets, devices)
+    return tuple(
+        DeviceRequest(
+            device=device,
+            configuration=chosen.get(device),
+            predictor_dir=Path(folders[device]) if device in folders else None,
+            target_ms=_milliseconds(limits[device]) if device in limits else None,
+        )
+        for device in devices
+    )
+
+
+def _by_device(flag: str, texts: Sequence[str], devices: Sequence[str]) -> dict[str, str]:
+    """Device to value; the longest device that a text begins with counts, as addresses may hold a =."""
+    found: dict[str, str] = {}
+    for text in texts:
+        named = [device for device in devices if text.startswith(f"{device}=")]
+        if not named and len(devices) > 1:
+            raise UsageError(
+                f"{flag} {text} must name one of the devices, such as {flag} {devices[0]}={text.rpartition('=')[2]}. "
+                f"The devices are {', '.join(devices)}."
+            )
+        device = max(named, key=len) if named else devices[0]
+        if device in found:
+            raise UsageError(f"{flag} is given twice for {device}. Leave out one.")
+        found[device] = text[len(device) + 1 :] if named else text
+    return found
+
+
+def _milliseconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.0 < value < math.inf:
+        raise UsageError(
+            f"Invalid value for --target-ms. Expected a positive number of milliseconds, or DEVICE=MS. "
+            f"Received {text!r}."
+        )
+    return value
