@@ -11,7 +11,7 @@ import click
 
 from edgenas.cli.options import data_options, json_option, parse_tasks
 from edgenas.cli.output import format_ms, metrics_table, print_json
-from edgenas.cli.search_devices import device_requests
+from edgenas.cli.search_devices import device_requests, other_devices
 from edgenas.cli.search_view import search_view
 from edgenas.device_profiles.measurement import MEASURED
 from edgenas.errors import UsageError
@@ -244,6 +244,8 @@ def _show(result: SearchResult) -> None:
         f"Best: trial {best.number}, quality {best.quality:.4f} (baseline 1), reward {best.reward:.4f}, "
         f"predicted {format_ms(latency.predicted_ms)}, {_checked(result)}, target {format_ms(result.target_ms)}"
     )
+    for line in other_devices(result):
+        click.echo(line)
     metrics_table(
         "Validation, proxy schedule", {"best": {t: dict(m) for t, m in best.evaluation.metrics.items()}}
     )

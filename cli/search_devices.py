@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgenas.cli.output import format_ms
 from edgenas.errors import UsageError
 
 if TYPE_CHECKING:
+    from edgenas.search import SearchResult
     from edgenas.workflow.devices import DeviceRequest
 
-__all__ = ["device_requests"]
+__all__ = ["device_requests", "other_devices"]
 
 
 def device_requests(
@@ -64,6 +66,17 @@ def device_requests(
         )
         for device in devices
     )
+
+
+def other_devices(result: SearchResult) -> list[str]:
+    """One line for each further device: what is predicted for the recommended network there, and its target."""
+    if result.best is None:
+        return []
+    targets = {device.label: device.target_ms for device in result.devices}
+    return [
+        f"  on {label}: predicted {format_ms(latency.predicted_ms)}, target {format_ms(targets.get(label))}"
+        for label, latency in result.best.latency.others.items()
+    ]
 
 
 def _by_device(flag: str, texts: Sequence[str], devices: Sequence[str]) -> dict[str, str]:

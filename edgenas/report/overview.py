@@ -7,6 +7,7 @@ from typing import Any
 
 from edgenas.latency_models.fitted_to import simulated_by
 from edgenas.report.coerce import as_list, as_number, as_source, as_text
+from edgenas.report.devices_section import devices_table
 from edgenas.report.markup import Html, code, definitions, join, note, tag
 from edgenas.report.run_data import Candidate, RunConfig, RunData
 from edgenas.report.wording import duration, interval, ms, number, status_text
@@ -38,7 +39,8 @@ def header(run: RunData) -> Html:
 
 def overview(run: RunData) -> Html:
     """Tiles with the outcome, the facts of the run and the command to repeat it."""
-    return join((tag("div", *_tiles(run), class_="tiles"), _facts(run), _repeat(run.config)))
+    tiles = tag("div", *_tiles(run), class_="tiles")
+    return join((tiles, devices_table(run), _facts(run), _repeat(run.config)))
 
 
 def _listed(words: list[str]) -> str:
@@ -131,6 +133,7 @@ def _facts(run: RunData) -> Html:
         ("Predictor", ", ".join(filter(None, predictor))),
         ("Required", "; ".join(_required(settings))),
         ("Reward", as_text(settings.get("reward"))),
+        ("Weights of metrics", ", ".join(f"{name} {weight:g}" for name, weight in config.weights.items())),
         ("Search space", space if config.space else ""),
         ("Data", ", ".join(filter(None, (as_text(data.get("source")), size)))),
         ("Data fingerprint", as_text(data.get("fingerprint"))),

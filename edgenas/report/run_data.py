@@ -42,6 +42,8 @@ class RunConfig:
         data: source, size, tasks and fingerprint of the data.
         settings: the other scalar settings (device, target_ms, reward, seed, trials, ...).
         proxy: training settings of the proxy task.
+        devices: every device where there are several: label, device, configuration, predictor and target_ms of each.
+        weights: weights of metrics that are not 1, as "segmentation.miou" to a number.
         command: the command line that started the run, quoted for a shell; may be empty.
     """
 
@@ -50,6 +52,8 @@ class RunConfig:
     settings: dict[str, Any]
     proxy: dict[str, Any]
     command: str
+    devices: tuple[dict[str, Any], ...] = ()
+    weights: dict[str, float] = field(default_factory=dict)
 
     @property
     def device(self) -> str:
@@ -82,6 +86,7 @@ class Candidate:
         interval_ms: its interval.
         measured_ms: latency on the device, found after the search, None where it was not.
         source: how that came about, "measured" or "simulated"; None without it.
+        others: predicted latency and its interval on the further devices, by their labels.
     """
 
     trial: int | None
@@ -94,6 +99,7 @@ class Candidate:
     interval_ms: tuple[float, float] | None
     measured_ms: float | None
     source: str | None = None
+    others: dict[str, tuple[float | None, tuple[float, float] | None]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +253,13 @@ def _config(raw: Any, path: Path) -> RunConfig:
         settings={key: value for key, value in config.items() if not isinstance(value, dict | list)},
         proxy=as_mapping(config.get("proxy")),
         command=shlex.join(words) if words else as_text(command),
+        devices=tuple(as_mapping(entry) for entry in as_list(config.get("devices"))),
+        weights={
+            f"{task}.{metric}": weight
+            for task, values in as_metrics(config.get("metric_weights")).items()
+            for metric, weight in values.items()
+            if weight is not None
+        },
     )
 
 
@@ -264,6 +277,11 @@ def _candidate(raw: dict[str, Any]) -> Candidate:
         interval_ms=as_interval(raw.get("predicted_interval_ms")),
         measured_ms=measured_ms,
         source=None if measured_ms is None else as_source(raw.get("measured_source")),
+        others={
+            label: (as_number(other.get("predicted_ms")), as_interval(other.get("predicted_interval_ms")))
+            for label, found in as_mapping(raw.get("other_devices")).items()
+            if (other := as_mapping(found))
+        },
     )
 
 

@@ -5,6 +5,7 @@ only.
 """
 
 from edgenas.search.config import ALGORITHMS, REQUIREMENTS, SearchConfig, read_config
+from edgenas.search.devices import SearchDevice
 from edgenas.search.evaluation import Estimator, Evaluation, Evaluator
 from edgenas.search.events import (
     BaselineDone,
@@ -37,6 +38,7 @@ __all__ = [
     "RegularizedEvolutionSampler",
     "Requirement",
     "SearchConfig",
+    "SearchDevice",
     "SearchInterrupted",
     "SearchResult",
     "SearchStarted",

@@ -75,9 +75,60 @@ def test_limits(asked: list[workflow.SearchRequest], capsys: pytest.CaptureFixtu
     assert "at most 9,000 parameters, at most 64.5 KiB of activations; 3 networks rejected untrained" in out
 
 
+def _devices(request: workflow.SearchRequest) -> list[tuple[object, ...]]:
+    main = (request.device, request.configuration, request.predictor_dir, request.target_ms)
+    return [main, *((d.device, d.configuration, d.predictor_dir, d.target_ms) for d in request.further)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ("", [("host", None, None, None)]),
+        ("--device none", [(None, None, None, None)]),
+        ("--target-ms 4", [("host", None, None, 4.0)]),
+        ("--target-ms host=4", [("host", None, None, 4.0)]),
+        (
+            "--device edgetpu --configuration usb2 --predictor a=b --target-ms=4.5",
+            [("edgetpu", "usb2", Path("a=b"), 4.5)],
+        ),
+        (
+            "--device pixel4 --device edgetpu-usb2 --target-ms edgetpu-usb2=4 --target-ms pixel4=12",
+            [("pixel4", None, None, 12.0), ("edgetpu-usb2", None, None, 4.0)],
+        ),
+        (
+            "--device pixel4 --device host --configuration host=float32-1t --predictor pixel4=my/pre=dictor",
+            [("pixel4", None, Path("my/pre=dictor"), None), ("host", "float32-1t", None, None)],
+        ),
+        (
+            "--device ssh://pi@b?python=/x --device host --target-ms ssh://pi@b?python=/x=7",
+            [("ssh://pi@b?python=/x", None, None, 7.0), ("host", None, None, None)],
+        ),
+    ],
+)
+def test_devices(
+    asked: list[workflow.SearchRequest], arguments: str, expected: list[tuple[object, ...]]
+) -> None:
+    assert run(*arguments.split()) == 0
+    assert _devices(asked[0]) == expected
+
+
+def test_metric_weights_are_handed_on(asked: list[workflow.SearchRequest]) -> None:
+    assert run("--metric-weight", "depth=0", "--metric-weight", "segmentation.miou=2") == 0
+    assert asked[0].metric_weights == ("depth=0", "segmentation.miou=2")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (("--target-ms", "0"), "Expected a positive number of milliseconds"),
+        (("--target-ms", "nan"), "Received 'nan'"),
+        (("--target-ms", "pixel4=3"), "Received 'pixel4=3'"),
+        (("--target-ms", "3", "--target-ms", "4"), "--target-ms is given twice for host"),
+        (("--device", "a", "--device", "b", "--target-ms", "3"), "must name one of the devices, such as"),
+        (("--device", "a", "--device", "b", "--target-ms", "c=3"), "--target-ms a=3. The devices are a, b."),
+        (("--device", "a", "--device", "none"), "Leave out either it or the other devices"),
+        (("--device", "none", "--target-ms", "3"), "--target-ms is about a device"),
+        (("--resume", "x", "--metric-weight", "depth=0"), "Received --metric-weight"),
         (
             ("--algorithm", "random", "--population", "9"),
             "--population has no meaning for --algorithm random",
