@@ -31,11 +31,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     start_tensorflow()
-    from edgenas.training import trainer
+    from edgenas.training import session, trainer
     from edgenas.training.config import load_training_preset
 
     if options.keras_optimizer:
-        trainer.AdamW = _KerasAdamW  # type: ignore[assignment, misc]
+        session.AdamW = _KerasAdamW  # type: ignore[assignment, misc]
     runs = trainer.Trainer(load_dataset("rooms", "train", frames=800), load_dataset("rooms", "validation"))
     space, rng = load_space("demo"), np.random.default_rng(0)
     channels = runs.train_set.info.head_channels

@@ -16,6 +16,8 @@ from edgenas.space import Architecture, load_space
 
 start_tensorflow()
 
+import keras  # noqa: E402
+
 from edgenas.training.checkpoint import load_checkpoint  # noqa: E402
 from edgenas.training.config import TrainingConfig, load_training_preset  # noqa: E402
 from edgenas.training.head_bias import constant_answers  # noqa: E402
@@ -77,6 +79,47 @@ def test_a_killed_run_goes_on_to_the_same_weights(
     assert all(
         np.array_equal(a, b) for a, b in zip(weights(whole.model), weights(resumed.model), strict=True)
     )
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["the same trainer", "another trainer"])
+def test_a_run_in_parts_equals_a_whole_one(trainer: Trainer, network: Architecture, elsewhere: bool) -> None:
+    whole = trainer.train(network, CONFIG)
+    assert whole.state is None
+    result = None
+    for until in (3, 7, None):
+        if elsewhere:  # Each part begins in a process that knows nothing of the run.
+            trainer = Trainer(trainer.train_set, trainer.validation_set)
+        state = None if result is None else result.state
+        result = trainer.train(network, CONFIG, until_step=until, state=state)
+        keras.backend.clear_session()  # as a search does after every evaluation
+        assert result.metrics["segmentation"]["miou"] is not None
+        assert ("build" in result.seconds) and (result.state is None) == (until is None)
+    assert result is not None
+    assert result.history == whole.history
+    assert result.metrics == whole.metrics
+    assert all(np.array_equal(a, b) for a, b in zip(weights(whole.model), weights(result.model), strict=True))
+
+
+def test_the_trainer_of_a_part_goes_on_without_building(trainer: Trainer, network: Architecture) -> None:
+    first = trainer.train(network, CONFIG, until_step=3)
+    second = trainer.train(network, CONFIG, until_step=6, state=first.state)
+    assert second.model is first.model
+    # It is at step 6 now, so it is of no use to a run at step 3.
+    third = trainer.train(network, CONFIG, until_step=6, state=first.state)
+    assert third.model is not first.model
+    assert third.metrics == second.metrics
+    assert third.state == second.state
+
+
+def test_a_state_of_another_run_is_refused(trainer: Trainer, network: Architecture) -> None:
+    state = trainer.train(network, CONFIG, until_step=5).state
+    assert state is not None
+    with pytest.raises(UsageError, match="belongs to another training run: its config"):
+        trainer.train(network, replace(CONFIG, seed=1), state=state)
+    with pytest.raises(UsageError, match="has done 5 steps"):
+        trainer.train(network, CONFIG, until_step=4, state=state)
+    with pytest.raises(UsageError, match="state of a training run cannot be read"):
+        trainer.train(network, CONFIG, state=state[:1000])
 
 
 def test_the_seed_matters(trainer: Trainer, network: Architecture) -> None:
