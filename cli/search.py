@@ -27,6 +27,9 @@ _RESUMABLE = {"resume", "trials", "as_json"}
 # The controller of the paper: population 50, tournament sample 10, about 2,000 generations of one child.
 _PRESETS = {"paper": {"trials": 2000, "population": 50, "tournament": 10}}
 
+# Options of the schedule, by the names of `TrainingConfig`.
+_SCHEDULE = ("iterations", "batch_size", "learning_rate")
+
 _READ_BY = {"population": ("evolution", "nsga2"), "tournament": ("evolution",)}
 
 
@@ -110,9 +113,21 @@ _READ_BY = {"population": ("evolution", "nsga2"), "tournament": ("evolution",)}
     help="Of evolution. Default: a fifth of the population, at least 2.",
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
-@click.option("--iterations", type=click.IntRange(1), help="Training steps per trial. [default: 240]")
-@click.option("--batch-size", type=click.IntRange(1), help="Frames per step. [default: 16]")
-@click.option("--learning-rate", type=float, help="Peak rate. [default: 0.003]")
+@click.option(
+    "--proxy",
+    default="proxy",
+    show_default=True,
+    help="Schedule of every candidate: proxy, final, adashare, paper-proxy or a .toml file.",
+)
+@click.option(
+    "--iterations",
+    type=click.IntRange(1),
+    help="Training steps per trial, instead of the schedule's. [proxy: 240]",
+)
+@click.option(
+    "--batch-size", type=click.IntRange(1), help="Frames per step, instead of the schedule's. [proxy: 16]"
+)
+@click.option("--learning-rate", type=float, help="Peak rate, instead of the schedule's. [proxy: 0.003]")
 @click.option("--loss-weights", help="Preset of Table 8; by default the one that fits the data.")
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Run folder; runs/001, runs/002, ... without it."
@@ -133,6 +148,7 @@ def command(resume: Path | None, trials: int | None, as_json: bool, **options: A
       edgenas search --data nyuv2.npz --tasks segmentation,depth,normals --target-ms 2.5
       edgenas search --algorithm nsga2 --max-parameters 300000
       edgenas search --device edgetpu --device pixel4 --target-ms edgetpu=4 --target-ms pixel4=12
+      edgenas search --preset paper --proxy paper-proxy
       edgenas search --resume runs/001 --trials 40
     """
     from edgenas.workflow.search import resume_search, start_search
@@ -162,9 +178,7 @@ def _request(trials: int | None, **options: Any) -> Any:
         frames=options["frames"],
         validation_frames=options["validation_frames"],
     )
-    schedule = {
-        k: options[k] for k in ("iterations", "batch_size", "learning_rate") if options[k] is not None
-    }
+    schedule = {name: options[name] for name in _SCHEDULE if options[name] is not None}
     algorithm = options["algorithm"]
     for name, algorithms in _READ_BY.items():
         if options[name] is not None and algorithm not in algorithms:
@@ -196,6 +210,7 @@ def _request(trials: int | None, **options: Any) -> Any:
         tournament=options["tournament"] or min(population, tournament),
         seed=options["seed"],
         loss_weights=options["loss_weights"],
+        proxy=options["proxy"],
         schedule=schedule,
         command=("edgenas", *sys.argv[1:]),
     )

@@ -29,7 +29,9 @@ __all__ = ["command"]
 )
 @click.option("--space", default="demo", show_default=True, help="Space of a named architecture.")
 @data_options
-@click.option("--preset", default="final", show_default=True, help="Schedule: proxy, final or adashare.")
+@click.option(
+    "--preset", default="final", show_default=True, help="Schedule: proxy, final, adashare or paper-proxy."
+)
 @click.option("--iterations", type=click.IntRange(1), help="Steps, instead of the preset's.")
 @click.option("--batch-size", type=click.IntRange(1), help="Frames per step, instead of the preset's.")
 @click.option("--learning-rate", type=float, help="Peak rate, instead of the preset's.")

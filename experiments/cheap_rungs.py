@@ -15,14 +15,13 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from edgenas.scoring import quality
 from edgenas.storage import write_json
 
 RUNGS = (1 / 8, 1 / 6, 1 / 4, 1 / 3, 1 / 2, 3 / 4)
+PHASES = ("build", "trace", "steps", "evaluate")
 """Parts of the schedule after which a network is scored."""
 
 
@@ -62,14 +61,16 @@ def train(options: argparse.Namespace) -> None:
             result = trainer.train(network, config, until_step=step, state=state)
             state = result.state
             metrics.append(result.metrics)
-            seconds = {k: seconds.get(k, 0.0) + result.seconds.get(k, 0.0) for k in ("build", "trace", "steps", "evaluate")}
+            seconds = {k: seconds.get(k, 0.0) + result.seconds.get(k, 0.0) for k in PHASES}
             if result.status != "completed":
                 break
         del result
         keras.backend.clear_session()
         stored["networks"].append({"hash": network.hash, "metrics": metrics, "seconds": seconds})
         write_json(options.out, stored)
-        print(f"{number}/{options.networks}: {seconds}, CPU {time.process_time() - cpu:.0f} s", file=sys.stderr)
+        print(
+            f"{number}/{options.networks}: {seconds}, CPU {time.process_time() - cpu:.0f} s", file=sys.stderr
+        )
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from edgenas.errors import UsageError, unknown_name
 from edgenas.training.loss_weights import LossWeights, load_loss_weights
 
-__all__ = ["SCHEDULES", "TrainingConfig", "default_loss_weights", "load_training_preset"]
+__all__ = ["SCHEDULES", "TRAINING_PRESETS", "TrainingConfig", "default_loss_weights", "load_training_preset"]
 
 SCHEDULES = ("cosine", "halving")
 
@@ -91,19 +91,22 @@ class TrainingConfig:
             raise UsageError(f"Not a complete training configuration: {error}.") from error
 
 
-_PRESETS = {
+TRAINING_PRESETS = {
     "proxy": TrainingConfig(iterations=240),
     "final": TrainingConfig(iterations=1600, learning_rate=3e-3, warmup_iterations=50),
     # paper.md, field protocol: Adam(0.5, 0.999), decay 1e-4, halved every 4,000 of 20,000 iterations.
     "adashare": TrainingConfig(iterations=20_000, learning_rate=1e-3, schedule="halving", beta1=0.5),
+    # paper.md, search: every candidate for 5,000 iterations; that all else is as in the final training is our choice.
+    "paper-proxy": TrainingConfig(iterations=5000, learning_rate=1e-3, schedule="halving", beta1=0.5),
 }
+"""Schedules by name: of a candidate and of the winner here, and those of the paper."""
 
 
 def load_training_preset(name: str, **changes: Any) -> TrainingConfig:
-    """The preset `name` ("proxy", "final", "adashare") with the fields of `changes` replaced."""
-    if name not in _PRESETS:
-        raise unknown_name("training preset", name, _PRESETS, "edgenas train --help")
-    return replace(_PRESETS[name], **changes)
+    """The preset `name` of `TRAINING_PRESETS` with the fields of `changes` replaced."""
+    if name not in TRAINING_PRESETS:
+        raise unknown_name("training preset", name, TRAINING_PRESETS, "edgenas train --help")
+    return replace(TRAINING_PRESETS[name], **changes)
 
 
 def default_loss_weights(tasks: tuple[str, ...], depth_unit: str) -> str:

@@ -28,8 +28,8 @@ from edgenas.search import (
 from edgenas.search.config import DEFAULT_ALGORITHM
 from edgenas.search.metric_weights import parse_metric_weights
 from edgenas.space import Architecture, SearchSpace, load_space
-from edgenas.training.config import TrainingConfig, default_loss_weights, load_training_preset
-from edgenas.training.loss_weights import load_loss_weights
+from edgenas.training.config import TrainingConfig, default_loss_weights
+from edgenas.training.schedule_file import resolve_schedule
 from edgenas.workflow.data import DataRequest, OpenData
 from edgenas.workflow.devices import (
     DeviceRequest,
@@ -69,7 +69,8 @@ class SearchRequest:
         max_parameters: most trainable parameters of a candidate; None for any number.
         max_activation_kib: most KiB of feature maps of a candidate at once; None for any.
         loss_weights: preset of Table 8; None takes the one that fits the data.
-        schedule: what differs from the preset `proxy` in the training of every candidate.
+        proxy: schedule of every candidate: a preset of `training.config`, or a path that ends in .toml.
+        schedule: what differs from `proxy`.
         command: argument vector, for the record.
     """
 
@@ -92,6 +93,7 @@ class SearchRequest:
     max_parameters: int | None = None
     max_activation_kib: float | None = None
     loss_weights: str | None = None
+    proxy: str = "proxy"
     schedule: Mapping[str, Any] = field(default_factory=dict)
     command: tuple[str, ...] = ()
 
@@ -199,8 +201,13 @@ def resume_search(
 
 def _proxy(request: SearchRequest, data: OpenData) -> TrainingConfig:
     info = data.train.info
-    weights = request.loss_weights or default_loss_weights(info.tasks, info.depth_unit)
-    return load_training_preset("proxy", loss_weights=load_loss_weights(weights), **request.schedule)
+    return resolve_schedule(
+        request.proxy,
+        info.tasks,
+        fitting=default_loss_weights(info.tasks, info.depth_unit),
+        loss_weights=request.loss_weights,
+        changes=request.schedule,
+    )
 
 
 def _asked(request: SearchRequest) -> list[DeviceRequest]:

@@ -117,6 +117,11 @@ def test_metric_weights_are_handed_on(asked: list[workflow.SearchRequest]) -> No
     assert asked[0].metric_weights == ("depth=0", "segmentation.miou=2")
 
 
+def test_schedule(asked: list[workflow.SearchRequest]) -> None:
+    assert run("--proxy", "paper-proxy", "--iterations", "70") == 0
+    assert (asked[0].proxy, dict(asked[0].schedule)) == ("paper-proxy", {"iterations": 70})
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
