@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -137,3 +139,19 @@ def additive_ms() -> Callable[..., Any]:
         return matrix.values @ np.array(prices) * 1e-7 / speed
 
     return latencies
+
+
+@pytest.fixture
+def read_curves(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], dict[str, list[tuple[int, float]]]]:
+    """`read_curves(folder)`: {tag: [(step, value), ...]} as TensorBoard itself reads them."""
+    # Where this module exists, TensorBoard reads with its own code instead of TensorFlow's, which takes seconds.
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.notf", ModuleType("tensorboard.compat.notf"))
+
+    def read(folder: Path) -> dict[str, list[tuple[int, float]]]:
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+        reader = EventAccumulator(str(folder), size_guidance={"scalars": 0})
+        reader.Reload()
+        return {tag: [(e.step, e.value) for e in reader.Scalars(tag)] for tag in reader.Tags()["scalars"]}
+
+    return read

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from edgenas.search.evaluation import Evaluation
@@ -29,6 +29,7 @@ class TrialRecord:
         quality: Q, None unless completed.
         reward: value of the objective, None unless completed.
         duplicate_of: number of the trial (or "baseline") whose evaluation was taken over, None when trained.
+        ended_at: when it was stored, in seconds since 1970; None for a trial of this session. No part of its identity.
     """
 
     number: int
@@ -39,6 +40,7 @@ class TrialRecord:
     quality: float | None = None
     reward: float | None = None
     duplicate_of: int | str | None = None
+    ended_at: float | None = field(default=None, compare=False)
 
     @property
     def completed(self) -> bool:

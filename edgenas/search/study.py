@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -183,7 +183,9 @@ def _check_integrity(path: Path) -> None:
 
 def _record(trial: Any) -> TrialRecord:
     try:
-        return TrialRecord.from_attrs(trial.number, trial.user_attrs)
+        ended = trial.datetime_complete
+        record = TrialRecord.from_attrs(trial.number, trial.user_attrs)
+        return replace(record, ended_at=None if ended is None else ended.timestamp())
     except UsageError as error:
         raise ValueError(str(error)) from error
 

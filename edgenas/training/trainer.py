@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,13 @@ class Progress:
         step: steps done.
         total: steps planned.
         loss: weighted loss of this step.
+        history: the rows of `TrainingResult.history` so far, those of earlier sessions included.
     """
 
     step: int
     total: int
     loss: float
+    history: Sequence[Mapping[str, float]] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class Trainer:
             if reason:
                 break
             if on_step is not None:
-                on_step(Progress(training.steps, config.iterations, loss))
+                on_step(Progress(training.steps, config.iterations, loss, training.history))
             if checkpoint is not None and training.steps % checkpoint_every == 0:
                 training.save(checkpoint)
         clock.lap("steps")

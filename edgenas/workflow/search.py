@@ -27,6 +27,7 @@ from edgenas.search import (
 )
 from edgenas.search.config import DEFAULT_ALGORITHM
 from edgenas.search.metric_weights import parse_metric_weights
+from edgenas.search.scalars import with_scalars
 from edgenas.space import Architecture, SearchSpace, load_space
 from edgenas.training.config import TrainingConfig, default_loss_weights
 from edgenas.training.schedule_file import resolve_schedule
@@ -237,18 +238,19 @@ def _run(
     estimators = [device.estimate for device in devices]
     # What fits in the widest number format of the devices fits on each.
     dtype = "float32" if any(device.dtype == "float32" for device in devices) else "int8"
-    result = run_search(
-        config,
-        space,
-        _evaluator(data, config),
-        estimators[0] if estimators else None,
-        run.root,
-        resume=resume,
-        on_event=on_event,
-        requirements=_requirements(config, dtype),
-        before_begin=before_begin,
-        other_estimators=estimators[1:],
-    )
+    with with_scalars(run.root, on_event) as handler:
+        result = run_search(
+            config,
+            space,
+            _evaluator(data, config),
+            estimators[0] if estimators else None,
+            run.root,
+            resume=resume,
+            on_event=handler,
+            requirements=_requirements(config, dtype),
+            before_begin=before_begin,
+            other_estimators=estimators[1:],
+        )
     if result.best is None or config.device is None or result.measured_ms is not None:
         return result
     measurement = measure_architecture(result.best.architecture, config.device, config.configuration)

@@ -15,6 +15,7 @@ from edgenas.runtime import start_tensorflow
 from edgenas.space import Architecture
 from edgenas.storage import atomic_path, read_json, require_writable, write_json, write_text_atomic
 from edgenas.training.config import TrainingConfig
+from edgenas.training.curves import training_curves
 from edgenas.workflow.data import OpenData
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def train_network(
         architecture: network to train.
         data: frames.
         config: schedule.
-        folder: receives model.keras, metrics.json and history.csv; checkpoint.npz while it runs.
+        folder: receives model.keras, metrics.json, history.csv and tensorboard/; checkpoint.npz while it runs.
         restart: forget what the folder holds.
         on_step: called after every step.
 
@@ -131,9 +132,18 @@ def train_network(
     start_tensorflow()
     from edgenas.training.trainer import Trainer
 
-    outcome = Trainer(data.train, data.validation).train(
-        architecture, config, checkpoint=checkpoint, on_step=on_step
-    )
+    with training_curves(folder) as curves:
+
+        def tell(progress: Progress) -> None:
+            curves.draw(progress.history)
+            if on_step is not None:
+                on_step(progress)
+
+        outcome = Trainer(data.train, data.validation).train(
+            architecture, config, checkpoint=checkpoint, on_step=tell
+        )
+        curves.draw(outcome.history)
+        curves.draw_metrics(config.iterations, outcome.metrics)
     write_text_atomic(folder / "history.csv", _csv(outcome.history))
     if outcome.model is None:
         raise EdgenasError(

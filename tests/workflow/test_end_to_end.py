@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,6 +50,25 @@ def test_search(finished_run: FinishedRun) -> None:
     assert "search: 3/3" in finished_run.search.err
 
 
+def test_curves_of_the_search_and_of_the_training(
+    finished_run: FinishedRun, read_curves: Callable[[Path], dict[str, list[tuple[int, float]]]]
+) -> None:
+    curves = read_curves(finished_run.folder / "tensorboard")
+    trials = read_trials(finished_run.folder)
+    for tag, values in {
+        "trial/reward": [trial.reward for trial in trials],
+        "trial/predicted_ms": [trial.latency.predicted_ms for trial in trials],
+        "segmentation/miou": [trial.evaluation.metrics["segmentation"]["miou"] for trial in trials],
+    }.items():
+        assert curves[tag] == [(number, pytest.approx(value)) for number, value in enumerate(values)]
+    assert len(curves["search/hypervolume"]) == 3
+    trained = read_curves(finished_run.folder / "train" / "tensorboard")
+    rows = (finished_run.folder / "train" / "history.csv").read_text().splitlines()
+    assert [step for step, _ in trained["train/loss"]] == [int(row.split(",")[0]) for row in rows[1:]]
+    metrics = json.loads((finished_run.folder / "train" / "metrics.json").read_text())["metrics"]
+    assert trained["depth/rmse"][0][1] == pytest.approx(metrics["depth"]["rmse"])
+
+
 def test_what_the_search_leaves(finished_run: FinishedRun) -> None:
     best = json.loads((finished_run.folder / "best.json").read_text())
     # The export has measured the network again since.
@@ -70,7 +91,7 @@ def test_train(finished_run: FinishedRun) -> None:
     assert value["architecture"] == finished_run.search.value["architecture"]
     assert value["metrics"].keys() == TASKS
     assert sorted(p.name for p in (finished_run.folder / "train").iterdir()) == [
-        "history.csv", "metrics.json", "model.keras",
+        "history.csv", "metrics.json", "model.keras", "tensorboard",
     ]  # fmt: skip
     history = (finished_run.folder / "train" / "history.csv").read_text().splitlines()
     assert history[0].startswith("step,learning_rate,loss")
