@@ -7,6 +7,7 @@ from edgenas.errors import MissingDependencyError
 try:
     import optuna
     import sqlalchemy.exc
+    import sqlalchemy.orm
 except ImportError as error:
     raise MissingDependencyError("optuna", "search", "Searching") from error
 

@@ -14,6 +14,13 @@ from typing import Any
 from edgenas.errors import UsageError, unknown_name
 from edgenas.scoring import REWARD_PRESETS
 from edgenas.search.devices import SearchDevice, are_different
+from edgenas.search.storages.location import (
+    JOURNAL_FILE,
+    STUDY_FILE,
+    StudyLocation,
+    new_study_name,
+    normal_storage,
+)
 from edgenas.space.space import SearchSpace
 from edgenas.storage import read_json, write_json
 
@@ -29,10 +36,10 @@ __all__ = [
     "read_config",
     "refuse_second_run",
     "resume_command",
+    "study_location",
 ]
 
 CONFIG_FILE = "config.json"
-STUDY_FILE = "study.db"
 FORMAT = "edgenas.run"
 FORMAT_VERSION = 1
 
@@ -51,11 +58,14 @@ _NEEDED = (
 )  # fmt: skip
 
 # May differ between the sessions of one run: none of them changes what a trial number means.
-_FREE = ("edgenas_version", "trials", "command", "space.source", "trial_seconds")
+_FREE = ("edgenas_version", "trials", "command", "space.source", "trial_seconds", "study_name")
 _FREE_GROUPS = ("execution.",)
 
 # Of these the values of the last session are kept.
 _CHANGING = ("trials", "trial_seconds", "execution")
+
+# Says nothing of what a trial number means.
+_NOT_IDENTITY = ("format", "version", "storage", *_FREE, *_CHANGING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +103,7 @@ class SearchConfig:
         execution: how the run is worked on, for the record and as the default of a resumed session: executor,
             workers, ... None of it changes what a trial number means.
         space_source: preset name or path that the space was loaded from, to load it again on resume.
+        storage: where the study is kept, see `edgenas.search.storages.location`; None for SQLite in the run folder.
         command: argument vector of the command line, for the record.
     """
 
@@ -119,11 +130,13 @@ class SearchConfig:
     max_activation_kib: float | None = None
     trial_seconds: float | None = None
     execution: Mapping[str, Any] = field(default_factory=dict)
+    storage: str | None = None
     command: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.reward not in REWARD_PRESETS:
             raise unknown_name("reward preset", self.reward, REWARD_PRESETS, "edgenas search --help")
+        normal_storage(self.storage)
         if self.algorithm not in ALGORITHMS:
             raise unknown_name("algorithm", self.algorithm, ALGORITHMS, "edgenas search --help")
         if self.require is not None and self.require not in REQUIREMENTS:
@@ -208,8 +221,14 @@ class SearchConfig:
             "proxy": dict(self.proxy),
             "trial_seconds": self.trial_seconds,
             "execution": dict(self.execution),
+            "storage": normal_storage(self.storage),
             "command": list(self.command),
         }
+
+    def identity(self, space: SearchSpace) -> dict[str, Any]:
+        """What decides what a trial number means; the study keeps it beside its trials, JSON-ready."""
+        whole = json.loads(json.dumps(self.to_dict(space)))
+        return {name: value for name, value in whole.items() if name not in _NOT_IDENTITY}
 
 
 def read_config(run_dir: Path) -> dict[str, Any]:
@@ -251,7 +270,7 @@ def prepare_run(config: SearchConfig, space: SearchSpace, run_dir: Path, *, resu
     now = json.loads(json.dumps(config.to_dict(space)))
     if not resume:
         refuse_second_run(run_dir)
-        write_json(path, now)
+        write_json(path, {**now, "study_name": new_study_name(run_dir, config.storage)})
         return
     # Runs of earlier versions do not name an algorithm or several devices: there was one only.
     stored = {"algorithm": DEFAULT_ALGORITHM, "devices": [], **read_config(run_dir)}
@@ -273,11 +292,20 @@ def refuse_second_run(run_dir: Path) -> None:
     Raises:
         UsageError: it holds a run.
     """
-    if (run_dir / CONFIG_FILE).exists() or (run_dir / STUDY_FILE).exists():
+    if any((run_dir / name).exists() for name in (CONFIG_FILE, STUDY_FILE, JOURNAL_FILE)):
         raise UsageError(
             f"{run_dir} already holds a run. Go on with it by: {resume_command(run_dir)}\n"
             "Or name another folder with --out."
         )
+
+
+def study_location(run_dir: Path) -> StudyLocation:
+    """Where the study of a run is, by its `config.json`; without one in the run folder.
+
+    Raises:
+        UsageError: the configuration is damaged, or names a storage that is none.
+    """
+    return StudyLocation.of(run_dir, read_config(run_dir) if (run_dir / CONFIG_FILE).exists() else {})
 
 
 def differences(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

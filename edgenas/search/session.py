@@ -103,6 +103,7 @@ class Session:
             self._run_dir,
             make_sampler(config, self._space),
             two_objectives=has_two_objectives(config.algorithm),
+            identity=config.identity(self._space),
         )
         try:
             for record in store.records():
