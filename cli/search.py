@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_RESUMABLE = {"resume", "trials", "as_json"}
+_EXECUTION = ("executor", "workers", "address", "cpus_per_trial", "gpus_per_trial")
+_RESUMABLE = {"resume", "trials", "trial_seconds", "as_json", *_EXECUTION}
 
 # The controller of the paper: population 50, tournament sample 10, about 2,000 generations of one child.
 _PRESETS = {"paper": {"trials": 2000, "population": 50, "tournament": 10}}
@@ -130,13 +131,44 @@ _READ_BY = {"population": ("evolution", "nsga2"), "tournament": ("evolution",)}
 @click.option("--learning-rate", type=float, help="Peak rate, instead of the schedule's. [proxy: 0.003]")
 @click.option("--loss-weights", help="Preset of Table 8; by default the one that fits the data.")
 @click.option(
+    "--executor",
+    type=click.Choice(["local", "ray"]),
+    help="Worker processes of this machine, or a Ray cluster. [default: local]",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1),
+    help="Candidates trained at once. [default: 1; with ray as many as fit]",
+)
+@click.option(
+    "--address",
+    help="Of the Ray cluster: auto, HOST:PORT or ray://HOST:PORT; without it one is started here.",
+)
+@click.option(
+    "--cpus-per-trial",
+    type=click.FloatRange(0, min_open=True),
+    help="With ray: cores of a candidate. [default: 1]",
+)
+@click.option(
+    "--gpus-per-trial", type=click.FloatRange(0), help="With ray: GPUs of a candidate. [default: 0]"
+)
+@click.option(
+    "--trial-seconds",
+    type=click.FloatRange(0, min_open=True),
+    help="End a trial that takes longer. [default: 20 times the baseline, at least 600]",
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), help="Run folder; runs/001, runs/002, ... without it."
 )
 @click.option(
-    "--resume", type=click.Path(path_type=Path), help="Go on with this run; only --trials may be given too."
+    "--resume",
+    type=click.Path(path_type=Path),
+    help="Go on with this run; only --trials, --trial-seconds and where to train may be given too.",
 )
 @json_option
-def command(resume: Path | None, trials: int | None, as_json: bool, **options: Any) -> None:
+def command(
+    resume: Path | None, trials: int | None, trial_seconds: float | None, as_json: bool, **options: Any
+) -> None:
     """Find networks that are accurate and meet a latency target.
 
     Every candidate is trained for a short proxy schedule. Ctrl-C or a kill loses nothing. A target or limits that no
@@ -149,25 +181,32 @@ def command(resume: Path | None, trials: int | None, as_json: bool, **options: A
       edgenas search --algorithm nsga2 --max-parameters 300000
       edgenas search --device edgetpu --device pixel4 --target-ms edgetpu=4 --target-ms pixel4=12
       edgenas search --preset paper --proxy paper-proxy
+      edgenas search --workers 4 --trials 200
       edgenas search --resume runs/001 --trials 40
     """
     from edgenas.workflow.search import resume_search, start_search
 
+    execution = {name: options.pop(name) for name in _EXECUTION}
+    execution = {name: value for name, value in execution.items() if value is not None}
     with search_view() as on_event:
         if resume is not None:
             _refuse_other_options(click.get_current_context())
-            result = resume_search(resume, trials=trials, on_event=on_event)
+            result = resume_search(
+                resume, trials=trials, trial_seconds=trial_seconds, execution=execution, on_event=on_event
+            )
         else:
             run_dir = options.pop("out") or new_run_folder()
-            result = start_search(_request(trials, **options), run_dir, on_event=on_event)
+            request = _request(trials, execution, trial_seconds=trial_seconds, **options)
+            result = start_search(request, run_dir, on_event=on_event)
     if as_json:
         print_json(_summary(result))
     else:
         _show(result)
 
 
-def _request(trials: int | None, **options: Any) -> Any:
+def _request(trials: int | None, execution: dict[str, Any], **options: Any) -> Any:
     from edgenas.workflow.data import DataRequest
+    from edgenas.workflow.execution import Execution
     from edgenas.workflow.search import SearchRequest
 
     data = DataRequest(
@@ -212,6 +251,8 @@ def _request(trials: int | None, **options: Any) -> Any:
         loss_weights=options["loss_weights"],
         proxy=options["proxy"],
         schedule=schedule,
+        trial_seconds=options["trial_seconds"],
+        execution=Execution(**execution),
         command=("edgenas", *sys.argv[1:]),
     )
 
@@ -225,7 +266,8 @@ def _refuse_other_options(ctx: click.Context) -> None:
     if given:
         flags = ", ".join("--" + name.replace("_", "-") for name in given)
         raise UsageError(
-            f"A resumed search has its options in the run folder; only --trials can change. Received {flags}. "
+            "A resumed search has its options in the run folder; only --trials, --trial-seconds and where to train "
+            f"(--executor, --workers, ...) can change. Received {flags}. "
             "Leave them out, or start a new run with them."
         )
 

@@ -80,6 +80,7 @@ def obtain_baseline(
     run_dir: Path,
     *,
     seed: int,
+    limit_seconds: float | None,
     on_event: EventHandler,
 ) -> Baseline:
     """Reads the baseline of the run, or trains it as every candidate will be trained and stores it.
@@ -95,7 +96,7 @@ def obtain_baseline(
         evaluation = _stored(path, architecture)
     else:
         on_event(BaselineStarted(latency.predicted_ms))
-        evaluation = _evaluate(executor, architecture, seed, on_event)
+        evaluation = _evaluate(executor, Job(BASELINE_NUMBER, architecture, seed, limit_seconds), on_event)
         if not evaluation.completed:
             raise EdgenasError(
                 f"The baseline network could not be trained ({evaluation.status}): {evaluation.reason}. "
@@ -112,11 +113,9 @@ def obtain_baseline(
     return baseline
 
 
-def _evaluate(
-    executor: Executor, architecture: Architecture, seed: int, on_event: EventHandler
-) -> Evaluation:
+def _evaluate(executor: Executor, job: Job, on_event: EventHandler) -> Evaluation:
     for attempts_left in reversed(range(_ATTEMPTS)):
-        executor.submit(Job(BASELINE_NUMBER, architecture, seed))
+        executor.submit(job)
         (done,) = executor.wait()
         if done.evaluation is not None:
             return done.evaluation

@@ -95,6 +95,7 @@ class Session:
             self._objective,
             self._run_dir,
             seed=config.seed,
+            limit_seconds=config.trial_seconds,
             on_event=self._emit,
         )
         self._ledger = Ledger(reference_of(baseline.latency.predicted_ms))

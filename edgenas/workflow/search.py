@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,6 @@ from edgenas.errors import UsageError
 from edgenas.graph import graph_of
 from edgenas.runtime import start_tensorflow
 from edgenas.search import (
-    Evaluation,
     Event,
     Requirement,
     SearchConfig,
@@ -41,6 +39,8 @@ from edgenas.workflow.devices import (
     reopened,
     search_devices,
 )
+from edgenas.workflow.execution import Execution
+from edgenas.workflow.proxy_training import ProxyTraining
 from edgenas.workflow.runs import RunFolder
 
 __all__ = ["SearchRequest", "resume_search", "start_search"]
@@ -72,6 +72,8 @@ class SearchRequest:
         loss_weights: preset of Table 8; None takes the one that fits the data.
         proxy: schedule of every candidate: a preset of `training.config`, or a path that ends in .toml.
         schedule: what differs from `proxy`.
+        trial_seconds: time limit of a trial; None for a generous one, see `SearchConfig.trial_seconds`.
+        execution: where the candidates are trained.
         command: argument vector, for the record.
     """
 
@@ -96,6 +98,8 @@ class SearchRequest:
     loss_weights: str | None = None
     proxy: str = "proxy"
     schedule: Mapping[str, Any] = field(default_factory=dict)
+    trial_seconds: float | None = None
+    execution: Execution = field(default_factory=Execution)
     command: tuple[str, ...] = ()
 
 
@@ -144,6 +148,8 @@ def start_search(
         require=request.require,
         max_parameters=request.max_parameters,
         max_activation_kib=request.max_activation_kib,
+        trial_seconds=request.trial_seconds,
+        execution=request.execution.to_dict(),
         command=request.command,
     )
 
@@ -160,9 +166,21 @@ def start_search(
 
 
 def resume_search(
-    run_dir: Path, *, trials: int | None = None, on_event: Callable[[Event], None] | None = None
+    run_dir: Path,
+    *,
+    trials: int | None = None,
+    trial_seconds: float | None = None,
+    execution: Mapping[str, Any] | None = None,
+    on_event: Callable[[Event], None] | None = None,
 ) -> SearchResult:
-    """Goes on with the run in `run_dir`, with its stored options and possibly more trials.
+    """Goes on with the run in `run_dir`, with its stored options.
+
+    Args:
+        run_dir: the run folder.
+        trials: trials in total, when more than were asked for before.
+        trial_seconds: another time limit of a trial; None keeps the stored one.
+        execution: fields of `Execution` that are to differ from those of the last session.
+        on_event: is told about progress.
 
     Raises:
         UsageError: there is no run, or its data or space are not the same any more.
@@ -195,6 +213,8 @@ def resume_search(
         require=stored.get("require"),  # nor any of these.
         max_parameters=stored.get("max_parameters"),
         max_activation_kib=stored.get("max_activation_kib"),
+        trial_seconds=trial_seconds or stored.get("trial_seconds"),
+        execution=Execution.from_dict(stored.get("execution") or {}, execution or {}).to_dict(),
         command=tuple(stored["command"]),
     )
     return _run(config, space, data, devices, run, resume=True, on_event=on_event)
@@ -242,7 +262,7 @@ def _run(
         result = run_search(
             config,
             space,
-            _evaluator(data, config),
+            ProxyTraining(data.train, data.validation, config.proxy),
             estimators[0] if estimators else None,
             run.root,
             resume=resume,
@@ -250,6 +270,7 @@ def _run(
             requirements=_requirements(config, dtype),
             before_begin=before_begin,
             other_estimators=estimators[1:],
+            executor=Execution(**config.execution).make,
         )
     if result.best is None or config.device is None or result.measured_ms is not None:
         return result
@@ -278,29 +299,6 @@ def _runs_on_edgetpu(architecture: Architecture) -> str:
     """What of the exported network would not run on the Edge TPU, "" if everything would."""
     found = obstacle(graph_of(architecture, "int8"))
     return found and f"does not run on edgetpu as a whole: {found}"
-
-
-def _evaluator(data: OpenData, config: SearchConfig) -> Callable[[Architecture, int], Evaluation]:
-    """Trains candidates under the proxy schedule; TensorFlow starts with the first one."""
-    proxy = TrainingConfig.from_dict(config.proxy)
-    trainers: list[Any] = []
-
-    def evaluate(architecture: Architecture, seed: int) -> Evaluation:
-        start_tensorflow()
-        import keras
-
-        from edgenas.training.trainer import Trainer
-
-        if not trainers:
-            trainers.append(Trainer(data.train, data.validation))
-        outcome = trainers[0].train(architecture, TrainingConfig.from_dict({**proxy.to_dict(), "seed": seed}))
-        evaluation = Evaluation(outcome.metrics, outcome.seconds, outcome.status, outcome.reason)
-        del outcome
-        keras.backend.clear_session()
-        gc.collect()
-        return evaluation
-
-    return evaluate
 
 
 def measure_architecture(

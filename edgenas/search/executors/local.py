@@ -81,7 +81,7 @@ class LocalWorkers:
         except TimeoutError:
             self._idle.append(pool)
             seconds = float(job.limit_seconds or 0.0)
-            reason = f"it took longer than its time limit of {seconds:.0f} s and was ended"
+            reason = f"it took longer than its time limit of {seconds:g} s and was ended"
             return Done(job, Evaluation(seconds={"total": seconds}, status="failed", reason=reason))
         except (pebble.ProcessExpired, BrokenProcessPool) as error:
             pool.stop()

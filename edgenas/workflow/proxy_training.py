@@ -1,0 +1,53 @@
+"""`ProxyTraining`: the evaluator of a search, which trains a candidate under the proxy schedule."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgenas.datasets import Dataset
+from edgenas.runtime import start_tensorflow
+from edgenas.search import Evaluation
+from edgenas.space import Architecture
+from edgenas.training.config import TrainingConfig
+
+__all__ = ["ProxyTraining"]
+
+
+@dataclass
+class ProxyTraining:
+    """Trains architectures on one data set; can be sent to other processes. TensorFlow starts with the first network.
+
+    Attributes:
+        train: frames to learn from.
+        validation: frames to score on.
+        proxy: a `TrainingConfig` as a dictionary.
+    """
+
+    train: Dataset
+    validation: Dataset
+    proxy: Mapping[str, Any]
+    _trainer: Any = field(default=None, init=False, repr=False)
+
+    def __call__(self, architecture: Architecture, seed: int) -> Evaluation:
+        """Trains a fresh network with `seed` and scores it."""
+        start_tensorflow()
+        import keras
+
+        from edgenas.training.trainer import Trainer
+
+        if self._trainer is None:
+            self._trainer = Trainer(self.train, self.validation)
+        config = TrainingConfig.from_dict({**self.proxy, "seed": seed})
+        outcome = self._trainer.train(architecture, config)
+        evaluation = Evaluation(outcome.metrics, outcome.seconds, outcome.status, outcome.reason)
+        del outcome
+        keras.backend.clear_session()
+        gc.collect()
+        return evaluation
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the trainer, whose pipelines and constants belong to one process."""
+        return {**self.__dict__, "_trainer": None}

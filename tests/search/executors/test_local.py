@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy_evaluators import Misbehaving
+from toy_search import fragile_evaluator, toy_config, toy_estimator, toy_evaluator, toy_space
+
+from edgenas.errors import EdgenasError
+from edgenas.search import Event, TrialDone, WorkerLost, read_trials, run_search
+from edgenas.search.executors import Job
+from edgenas.search.executors.local import LocalWorkers
+from edgenas.search.record import TrialRecord
+
+SCRIPT = Path(__file__).parent / "toy_evaluators.py"
+
+
+def search(folder: Path, evaluator: Any, *, workers: int = 2, **options: Any) -> list[Event]:
+    events: list[Event] = []
+    run_search(
+        toy_config(**options),
+        toy_space(),
+        evaluator,
+        toy_estimator,
+        folder / "run",
+        on_event=events.append,
+        executor=lambda e: LocalWorkers(e, workers=workers),
+    )
+    return events
+
+
+def odd_ones(folder: Path) -> list[TrialRecord]:
+    found = [r for r in read_trials(folder / "run") if int(r.architecture.hash, 16) % 3 == 1]
+    assert found, "the toy problem should have some"
+    return found
+
+
+def without_seconds(folder: Path) -> list[dict[str, Any]]:
+    rows = [{"number": r.number, **r.to_attrs()} for r in read_trials(folder)]
+    for row in rows:
+        row.pop("seconds")
+    return rows
+
+
+def test_one_worker_finds_what_the_search_itself_finds(tmp_path: Path) -> None:
+    search(tmp_path, fragile_evaluator, workers=1)
+    run_search(toy_config(), toy_space(), fragile_evaluator, toy_estimator, tmp_path / "here")
+    assert without_seconds(tmp_path / "run") == without_seconds(tmp_path / "here")
+    best = [(tmp_path / name / "best.json").read_text() for name in ("run", "here")]
+    assert best[0] == best[1]
+
+
+def test_several_workers_share_the_trials_and_train_no_network_twice(tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    calls.mkdir()
+    events = search(tmp_path, Misbehaving(calls, seconds=0.1), workers=3, trials=24)
+    done = [e.number for e in events if isinstance(e, TrialDone)]
+    assert sorted(done) == list(range(24)) == [r.number for r in read_trials(tmp_path / "run")]
+    processes = {file.name.rsplit("-")[-1] for file in calls.iterdir()}
+    assert len(processes) == 3 and str(os.getpid()) not in processes
+    networks = Counter(file.name.split("-")[0] for file in calls.iterdir())
+    assert set(networks.values()) == {1}
+
+
+def test_a_hung_trial_is_ended_by_its_time_limit(tmp_path: Path) -> None:
+    events = search(tmp_path, Misbehaving(tmp_path, "hang"), trials=9, trial_seconds=1.5)
+    for record in odd_ones(tmp_path):
+        assert record.evaluation.status == "failed"
+        assert record.evaluation.reason == "it took longer than its time limit of 1.5 s and was ended"
+    assert sum(isinstance(e, TrialDone) for e in events) == 9
+    assert not any(isinstance(e, WorkerLost) for e in events)
+
+
+def test_a_trial_whose_worker_is_killed_is_evaluated_again(tmp_path: Path) -> None:
+    events = search(tmp_path, Misbehaving(tmp_path, "die once"), trials=9)
+    lost = [e for e in events if isinstance(e, WorkerLost)]
+    assert {e.number for e in lost} == {r.number for r in odd_ones(tmp_path) if r.duplicate_of is None}
+    assert all("SIGKILL" in e.reason and e.again for e in lost)
+    assert all(r.completed for r in read_trials(tmp_path / "run"))
+
+
+def test_a_trial_that_always_takes_its_worker_along_has_failed(tmp_path: Path) -> None:
+    search(tmp_path, Misbehaving(tmp_path, "die"), trials=6)
+    for record in odd_ones(tmp_path):
+        assert record.evaluation.status == "failed"
+        assert record.evaluation.reason.endswith("SIGKILL, as the system does when memory runs out, 3 times")
+    assert sum(r.completed for r in read_trials(tmp_path / "run")) >= 2
+
+
+def test_an_error_for_the_user_ends_the_search_and_its_workers(tmp_path: Path) -> None:
+    with pytest.raises(EdgenasError, match="The data are gone"):
+        search(tmp_path, Misbehaving(tmp_path, "stop"))
+    workers = {int(file.name.rsplit("-")[-1]) for file in tmp_path.glob("*-*-*")}
+    assert workers and gone(workers)
+
+
+def test_a_worker_that_dies_between_two_jobs_is_replaced(tmp_path: Path) -> None:
+    workers = LocalWorkers(Misbehaving(tmp_path), workers=1)
+    architecture = toy_space().architecture(
+        toy_space().default(), input_shape=(64, 64), head_channels={"depth": 1, "segmentation": 13}
+    )
+    try:
+        for number in range(3):
+            workers.submit(Job(number, architecture, 0))
+            (done,) = workers.wait()
+            while done.evaluation is None:  # the killed one had taken the job already
+                workers.submit(done.job)
+                (done,) = workers.wait()
+            assert done.evaluation.metrics == toy_evaluator(architecture, 0).metrics
+            newest = max(tmp_path.iterdir(), key=lambda file: file.stat().st_mtime_ns)
+            os.kill(int(newest.name.rsplit("-")[-1]), signal.SIGKILL)
+            time.sleep(0.3 * number)
+    finally:
+        workers.close()
+
+
+def gone(processes: set[int], seconds: float = 10.0) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if not any(Path(f"/proc/{process}").exists() for process in processes):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def start(folder: Path, mode: str) -> subprocess.Popen[str]:
+    command = [sys.executable, str(SCRIPT), str(folder), "30", mode, "3"]
+    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[1])}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def test_kill_9_of_a_parallel_search_loses_nothing_that_was_finished(tmp_path: Path) -> None:
+    moments = random.Random(1)
+    told: Counter[int] = Counter()
+    folder = tmp_path / "run"
+    for session in range(5):
+        process = start(folder, "resume" if (folder / "config.json").exists() else "fresh")
+        if process.stdout is None:
+            raise RuntimeError("the search was started without a pipe")
+        lines = moments.randint(8, 20) if session < 4 else 10_000
+        for line in process.stdout:
+            name, _, number = line.strip().partition(" ")
+            told[int(number)] += name == "TrialDone"
+            lines -= 1
+            if not lines:
+                break
+        if session < 4:
+            children = child_processes(process.pid)
+            process.kill()
+            assert len(children) >= 3 and gone(children)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors
+    records = read_trials(folder)
+    assert [r.number for r in records] == list(range(30))
+    # Told of means stored: it does not run again. What was killed between the two was not told of.
+    assert max(told.values()) == 1
+
+
+def child_processes(parent: int) -> set[int]:
+    tasks = Path(f"/proc/{parent}/task").glob("*/children")
+    return {int(word) for file in tasks for word in file.read_text().split()}
