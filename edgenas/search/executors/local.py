@@ -72,24 +72,27 @@ class LocalWorkers:
     def _start_queued(self) -> None:
         while self._idle and self._queue:
             job, pool = self._queue.popleft(), self._idle.pop()
-            future = pool.schedule(run_job, args=(job,), timeout=job.limit_seconds)
+            try:
+                future = pool.schedule(run_job, args=(job,), timeout=job.limit_seconds)
+            except RuntimeError:  # its process died while it was idle
+                pool = self._new_pool()
+                future = pool.schedule(run_job, args=(job,), timeout=job.limit_seconds)
             self._running[future] = (job, pool)
 
     def _outcome(self, future: Future[Evaluation], job: Job, pool: Any) -> Done:
+        self._idle.append(pool)  # whatever the outcome: `close` must find it
         try:
-            evaluation = future.result()
+            return Done(job, future.result())
         except TimeoutError:
-            self._idle.append(pool)
             seconds = float(job.limit_seconds or 0.0)
             reason = f"it took longer than its time limit of {seconds:g} s and was ended"
             return Done(job, Evaluation(seconds={"total": seconds}, status="failed", reason=reason))
         except (pebble.ProcessExpired, BrokenProcessPool) as error:
+            self._idle.remove(pool)
             pool.stop()
             pool.join()
             self._idle.append(self._new_pool())
             return Done(job, None, _manner_of_death(error))
-        self._idle.append(pool)
-        return Done(job, evaluation)
 
     def _new_pool(self) -> Any:
         # A forked TensorFlow does not work, hence fresh interpreters.

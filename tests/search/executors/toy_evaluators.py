@@ -12,7 +12,7 @@ from pathlib import Path
 from toy_search import fragile_evaluator, toy_config, toy_estimator, toy_evaluator, toy_space
 
 from edgenas.errors import EdgenasError
-from edgenas.search import Evaluation, run_search
+from edgenas.search import Evaluation, Event, TrialDone, run_search
 from edgenas.search.executors.local import LocalWorkers
 from edgenas.space import Architecture
 
@@ -52,6 +52,12 @@ def slow_evaluator(architecture: Architecture, seed: int) -> Evaluation:
     return fragile_evaluator(architecture, seed)
 
 
+def tell(event: Event) -> None:
+    """One line an event, with the number of a finished trial."""
+    number = event.record.number if isinstance(event, TrialDone) else ""
+    print(type(event).__name__, number, flush=True)
+
+
 if __name__ == "__main__":
     folder, trials, mode, workers = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
     run_search(
@@ -61,6 +67,6 @@ if __name__ == "__main__":
         toy_estimator,
         folder,
         resume=mode == "resume",
-        on_event=lambda event: print(type(event).__name__, getattr(event, "number", ""), flush=True),
+        on_event=tell,
         executor=lambda evaluator: LocalWorkers(evaluator, workers=workers),
     )
