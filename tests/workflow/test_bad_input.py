@@ -105,7 +105,7 @@ def test_wrong_options_leave_no_folder(
         (("--reward", "papr"), "Did you mean 'paper'"),
         (("--population", "4", "--tournament", "5"), "`tournament`. Expected 1 to 4"),
         (("--learning-rate", "nan"), "`learning_rate`"),
-        (("--device", "none", "--target-ms", "2"), "Add --device"),
+        (("--device", "none", "--target-ms", "2"), "--device none asks for none"),
         (("--device", "none", "--risk", "0.1"), "Add --device"),
         (("--predictor", tmp_path / "nowhere"), "No predictor folder at"),
     ):
