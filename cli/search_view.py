@@ -14,7 +14,7 @@ from edgenas.cli.output import format_ms, format_seconds, live_console, say
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from edgenas.search import Event, SearchStarted, TrialDone, TrialRecord
+    from edgenas.search import Event, SearchPaused, SearchStarted, TrialDone, TrialRecord
 
 __all__ = ["PlainLines", "SearchView", "search_view"]
 
@@ -53,9 +53,18 @@ class PlainLines:
 
     def __call__(self, event: Event) -> None:
         """Says what the event tells, or nothing where a line was said a moment ago."""
-        from edgenas.search import BaselineDone, BaselineStarted, SearchStarted, TrialDone, WorkerLost
+        from edgenas.search import (
+            BaselineDone,
+            BaselineStarted,
+            SearchPaused,
+            SearchStarted,
+            TrialDone,
+            WorkerLost,
+        )
 
-        if isinstance(event, BaselineStarted):
+        if isinstance(event, SearchPaused):
+            _say_paused(event)
+        elif isinstance(event, BaselineStarted):
             say(f"Training the MT edge baseline (predicted {format_ms(event.predicted_ms)}).")
         elif isinstance(event, BaselineDone) and not event.reused:
             say(f"Baseline done in {format_seconds(event.seconds)}.")
@@ -119,6 +128,7 @@ class SearchView:
         from edgenas.search import (
             BaselineDone,
             BaselineStarted,
+            SearchPaused,
             SearchStarted,
             TrialDone,
             TrialStarted,
@@ -126,7 +136,9 @@ class SearchView:
         )
 
         now = self._now()
-        if isinstance(event, BaselineStarted):
+        if isinstance(event, SearchPaused):
+            _say_paused(event)
+        elif isinstance(event, BaselineStarted):
             self._phase = f"training the MT edge baseline (predicted {format_ms(event.predicted_ms)})"
         elif isinstance(event, BaselineDone):
             self._phase = "choosing the first networks"
@@ -244,3 +256,8 @@ def _row(record: TrialRecord, seconds: float) -> tuple[str, str, str, str]:
 def _copied(record: TrialRecord) -> str:
     origin: Any = record.duplicate_of
     return "" if origin is None else f", as {origin if isinstance(origin, str) else _name(origin)}"
+
+
+def _say_paused(event: SearchPaused) -> None:
+    limit = format_seconds(event.limit_seconds)
+    say(f"Paused, and tries again for {limit}: {event.reason}")

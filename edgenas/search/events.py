@@ -13,6 +13,7 @@ __all__ = [
     "BaselineStarted",
     "Event",
     "EventHandler",
+    "SearchPaused",
     "SearchStarted",
     "TrialDone",
     "TrialStarted",
@@ -149,5 +150,18 @@ class WorkerLost:
     again: bool
 
 
-Event = BaselineStarted | BaselineDone | SearchStarted | TrialStarted | TrialDone | WorkerLost
+@dataclass(frozen=True)
+class SearchPaused:
+    """The study cannot be written for a reason that may pass; the search tries again until it can.
+
+    Attributes:
+        reason: what happened and what helps.
+        limit_seconds: how long the search waits before it ends; it can be resumed then.
+    """
+
+    reason: str
+    limit_seconds: float
+
+
+Event = BaselineStarted | BaselineDone | SearchStarted | TrialStarted | TrialDone | WorkerLost | SearchPaused
 EventHandler = Callable[[Event], None]

@@ -40,6 +40,7 @@ def run_search(
     requirements: Sequence[Requirement] = (),
     before_begin: Callable[[], None] | None = None,
     executor: ExecutorFactory = InProcess,
+    patience_seconds: float = 3600.0,
     other_estimators: Sequence[Estimator] = (),
 ) -> SearchResult:
     """Searches `space` by the configured algorithm and leaves a run folder.
@@ -62,6 +63,7 @@ def run_search(
         before_begin: is called once when a new search is about to begin, before its `config.json` is written.
         executor: makes what evaluates; one that has several workers changes which trials there are, as a trial is
             then chosen while others are under way.
+        patience_seconds: how long the search waits for a full disk or a database that is away, before it ends.
         other_estimators: predict the latency on the further ones of `config.devices`, in their order.
 
     Raises:
@@ -96,7 +98,7 @@ def run_search(
         prepare_run(config, space, run_dir, resume=resume)
         emit = on_event or (lambda _: None)
         workers = executor(evaluator)
-        session = Session(config, space, workers, objective, run_dir, emit, requirements)
+        session = Session(config, space, workers, objective, run_dir, emit, requirements, patience_seconds)
         try:
             return session.run()
         except KeyboardInterrupt as error:

@@ -19,6 +19,7 @@ from edgenas.search.executors import Done, Executor, Job
 from edgenas.search.hypervolume import Hypervolume, reference_of
 from edgenas.search.ledger import Ledger
 from edgenas.search.objective import NO_LATENCY, Latency, Objective
+from edgenas.search.patience import Patience
 from edgenas.search.record import TrialRecord
 from edgenas.search.requirement import Requirement
 from edgenas.search.result import SearchResult, summarise, write_best
@@ -71,6 +72,7 @@ class Session:
         run_dir: Path,
         emit: EventHandler,
         requirements: Sequence[Requirement],
+        patience_seconds: float,
     ) -> None:
         self._config = config
         self._space = space
@@ -79,6 +81,7 @@ class Session:
         self._run_dir = run_dir
         self._emit = emit
         self._requirements = requirements
+        self._patiently = Patience(emit, limit_seconds=patience_seconds)
         self._ledger = Ledger(None)
         self._running: dict[int, _Candidate] = {}
         self._waiting: dict[str, list[_Candidate]] = {}
@@ -147,7 +150,7 @@ class Session:
                     trial = repeated.popleft()
                 else:
                     fresh -= 1
-                    trial = store.begin(self._space)
+                    trial = self._patiently(lambda: store.begin(self._space))
                 self._start(trial, store, baseline)
             if self._running:
                 for done in self._executor.wait():
@@ -243,7 +246,7 @@ class Session:
             reward=reward,
             duplicate_of=origin,
         )
-        store.finish(candidate.trial, record)
+        self._patiently(lambda: store.finish(candidate.trial, record))
         self._ledger.add(record)
         self._left -= 1
         self._remaining.ended(record.number)

@@ -180,25 +180,52 @@ from pathlib import Path
 sys.path.insert(0, {tests!r})
 from toy_search import *
 from edgenas.errors import EdgenasError
+from edgenas.search import SearchPaused
 folder, space = Path({folder!r}), toy_space()
 run_search(toy_config(trials=2), space, toy_evaluator, toy_estimator, folder)
-resource.setrlimit(resource.RLIMIT_FSIZE, ((folder / "study.db").stat().st_size,) * 2)
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+size = (folder / "study.db").stat().st_size
+
+def make_room(event):
+    if isinstance(event, SearchPaused):
+        print("paused:", event.reason, flush=True)
+        if {room}:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
 try:
-    run_search(toy_config(trials=60), space, toy_evaluator, toy_estimator, folder, resume=True)
+    run_search(
+        toy_config(trials=60), space, toy_evaluator, toy_estimator, folder, resume=True, on_event=make_room,
+        patience_seconds=20.0 if {room} else 0.0,
+    )
 except EdgenasError as error:
     print("refused:", error)
 """
 
 
-def test_a_full_disk_stops_with_a_message_and_resumes(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    code = FULL_DISK.format(tests=str(Path(__file__).parent), folder=str(folder))
+def run_on_a_full_disk(folder: Path, *, room: bool) -> str:
+    """What a search says whose study file may not grow; `room` lets it grow once the search has paused."""
+    code = FULL_DISK.format(tests=str(Path(__file__).parent), folder=str(folder), room=room)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("refused: The study"), done.stdout + done.stderr
-    assert "Free some space" in done.stdout
+    return done.stdout
+
+
+def test_a_full_disk_stops_an_impatient_search_and_it_resumes(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    said = run_on_a_full_disk(folder, room=False)
+    assert said.startswith("refused: The study") and "Free some space" in said
     stored = len(read_trials(folder))
     assert 2 <= stored < 60
     assert search(folder, toy_config(trials=stored + 3), resume=True).finished == stored + 3
+
+
+def test_a_full_disk_pauses_the_search_until_there_is_room(tmp_path: Path) -> None:
+    said = run_on_a_full_disk(tmp_path / "run", room=True)
+    assert said.count("paused: The study") == 1 and "refused" not in said
+    search(tmp_path / "whole", toy_config(trials=60))
+    assert [r.architecture for r in read_trials(tmp_path / "run")] == [
+        r.architecture for r in read_trials(tmp_path / "whole")
+    ]
 
 
 def test_one_search_at_a_time(run_copy: Path) -> None:
