@@ -12,6 +12,7 @@ import click
 from edgenas.cli.options import data_options, json_option, parse_tasks
 from edgenas.cli.output import format_ms, metrics_table, print_json
 from edgenas.cli.search_devices import device_requests, other_devices
+from edgenas.cli.search_measured import measured_lines
 from edgenas.cli.search_view import search_view
 from edgenas.device_profiles.measurement import MEASURED
 from edgenas.errors import UsageError
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _EXECUTION = ("executor", "workers", "address", "cpus_per_trial", "gpus_per_trial")
-_RESUMABLE = {"resume", "trials", "trial_seconds", "as_json", *_EXECUTION}
+_RESUMABLE = {"resume", "trials", "remeasure", "trial_seconds", "as_json", *_EXECUTION}
 
 # The controller of the paper: population 50, tournament sample 10, about 2,000 generations of one child.
 _PRESETS = {"paper": {"trials": 2000, "population": 50, "tournament": 10}}
@@ -131,6 +132,13 @@ _READ_BY = {"population": ("evolution", "nsga2"), "tournament": ("evolution",)}
 @click.option("--learning-rate", type=float, help="Peak rate, instead of the schedule's. [proxy: 0.003]")
 @click.option("--loss-weights", help="Preset of Table 8; by default the one that fits the data.")
 @click.option(
+    "--remeasure",
+    type=click.IntRange(0),
+    metavar="K",
+    help="At the end measure the K best networks on each device that can be reached, correct the predictors by them "
+    "and recommend anew; also with --resume of a finished run.  [default: 0, the best alone is measured]",
+)
+@click.option(
     "--executor",
     type=click.Choice(["local", "ray"]),
     help="Worker processes of this machine, or a Ray cluster. [default: local]",
@@ -163,11 +171,16 @@ _READ_BY = {"population": ("evolution", "nsga2"), "tournament": ("evolution",)}
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
-    help="Go on with this run; only --trials, --trial-seconds and where to train may be given too.",
+    help="Go on with this run; only --trials, --remeasure, --trial-seconds and where to train may be given too.",
 )
 @json_option
 def command(
-    resume: Path | None, trials: int | None, trial_seconds: float | None, as_json: bool, **options: Any
+    resume: Path | None,
+    trials: int | None,
+    remeasure: int | None,
+    trial_seconds: float | None,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     """Find networks that are accurate and meet a latency target.
 
@@ -183,6 +196,7 @@ def command(
       edgenas search --preset paper --proxy paper-proxy
       edgenas search --workers 4 --trials 200
       edgenas search --resume runs/001 --trials 40
+      edgenas search --resume runs/001 --remeasure 5
     """
     from edgenas.workflow.search import resume_search, start_search
 
@@ -192,11 +206,16 @@ def command(
         if resume is not None:
             _refuse_other_options(click.get_current_context())
             result = resume_search(
-                resume, trials=trials, trial_seconds=trial_seconds, execution=execution, on_event=on_event
+                resume,
+                trials=trials,
+                remeasure=remeasure,
+                trial_seconds=trial_seconds,
+                execution=execution,
+                on_event=on_event,
             )
         else:
             run_dir = options.pop("out") or new_run_folder()
-            request = _request(trials, execution, trial_seconds=trial_seconds, **options)
+            request = _request(trials, execution, remeasure=remeasure, trial_seconds=trial_seconds, **options)
             result = start_search(request, run_dir, on_event=on_event)
     if as_json:
         print_json(_summary(result))
@@ -243,6 +262,7 @@ def _request(trials: int | None, execution: dict[str, Any], **options: Any) -> A
         risk=options["risk"],
         max_parameters=options["max_parameters"],
         max_activation_kib=options["max_activation_kib"],
+        remeasure=options["remeasure"] or 0,
         trials=trials,
         algorithm=algorithm,
         population=population,
@@ -266,9 +286,8 @@ def _refuse_other_options(ctx: click.Context) -> None:
     if given:
         flags = ", ".join("--" + name.replace("_", "-") for name in given)
         raise UsageError(
-            "A resumed search has its options in the run folder; only --trials, --trial-seconds and where to train "
-            f"(--executor, --workers, ...) can change. Received {flags}. "
-            "Leave them out, or start a new run with them."
+            "A resumed search has its options in the run folder; only --trials, --remeasure, --trial-seconds and where "
+            f"to train (--executor, --workers, ...) can change. Received {flags}. Leave them out, or start a new run with them."
         )
 
 
@@ -284,14 +303,18 @@ def _show(result: SearchResult) -> None:
     )
     if result.required:
         click.echo(f"Required: {', '.join(_required(result))}; {result.rejected} networks rejected untrained")
+    for line in measured_lines(result):
+        click.echo(line)
     if result.best is None:
         if result.nearest is None:
             click.echo("No trial completed.")
             return
         gap = result.to_dict()["nearest"]
+        known = result.nearest.latency.measured_ms
+        checked = "" if known is None else f", on the device {format_ms(known)}"
         click.echo(
             f"No network meets the target of {format_ms(result.target_ms)}. Nearest: trial {result.nearest.number}, "
-            f"predicted {format_ms(gap['predicted_ms'])} ({gap['gap_percent']:+.1f}%)."
+            f"predicted {format_ms(gap['predicted_ms'])}{checked} ({gap['gap_percent']:+.1f}%)."
         )
         click.echo("Search with a higher --target-ms, or more --trials.")
         return

@@ -56,6 +56,7 @@ class PlainLines:
         from edgenas.search import (
             BaselineDone,
             BaselineStarted,
+            Remark,
             SearchPaused,
             SearchStarted,
             TrialDone,
@@ -70,6 +71,8 @@ class PlainLines:
             say(f"Baseline done in {format_seconds(event.seconds)}.")
         elif isinstance(event, SearchStarted) and event.records:
             say(f"{len(event.records)} of {event.total} trials are finished already.")
+        elif isinstance(event, Remark):
+            say(event.text)
         elif isinstance(event, WorkerLost):
             self._unsaid = f"worker of {_name(event.number)} lost: {event.reason}"
         elif isinstance(event, TrialDone):
@@ -113,6 +116,11 @@ class SearchView:
 
     def __call__(self, event: Event) -> None:
         """Takes up what the event tells."""
+        from edgenas.search import Remark
+
+        if isinstance(event, Remark):
+            say(event.text)  # Above the view, and without the lock, which drawing needs too.
+            return
         with self._lock:
             self._take(event)
 

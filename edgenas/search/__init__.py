@@ -11,6 +11,7 @@ from edgenas.search.events import (
     BaselineDone,
     BaselineStarted,
     Event,
+    Remark,
     SearchPaused,
     SearchStarted,
     TrialDone,
@@ -21,6 +22,7 @@ from edgenas.search.evolution import RegularizedEvolutionSampler, next_decisions
 from edgenas.search.pareto import pareto_front
 from edgenas.search.reachable import Unreachable, check_reachable
 from edgenas.search.record import TrialRecord
+from edgenas.search.remeasured import Remeasured, read_remeasured
 from edgenas.search.requirement import Bound, Requirement, activation_limit, parameter_limit
 from edgenas.search.result import SearchResult, store_measurement
 from edgenas.search.run import SearchInterrupted, run_search
@@ -37,6 +39,8 @@ __all__ = [
     "Evaluator",
     "Event",
     "RegularizedEvolutionSampler",
+    "Remark",
+    "Remeasured",
     "Requirement",
     "SearchConfig",
     "SearchDevice",
@@ -55,6 +59,7 @@ __all__ = [
     "parameter_limit",
     "pareto_front",
     "read_config",
+    "read_remeasured",
     "read_trials",
     "run_search",
     "store_measurement",

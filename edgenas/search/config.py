@@ -58,11 +58,11 @@ _NEEDED = (
 )  # fmt: skip
 
 # May differ between the sessions of one run: none of them changes what a trial number means.
-_FREE = ("edgenas_version", "trials", "command", "space.source", "trial_seconds", "study_name")
+_FREE = ("edgenas_version", "trials", "command", "space.source", "trial_seconds", "study_name", "remeasure")
 _FREE_GROUPS = ("execution.",)
 
 # Of these the values of the last session are kept.
-_CHANGING = ("trials", "trial_seconds", "execution")
+_CHANGING = ("trials", "trial_seconds", "execution", "remeasure")
 
 # Says nothing of what a trial number means.
 _NOT_IDENTITY = ("format", "version", "storage", *_FREE, *_CHANGING)
@@ -98,6 +98,7 @@ class SearchConfig:
         max_parameters: most trainable parameters of a candidate; None for any number.
         max_activation_kib: most KiB that the feature maps of a candidate may take at once, in the number format
             of the device's configuration (int8 without a device); None for any.
+        remeasure: how many of the best networks are measured at the end. May change when a run is resumed.
         trial_seconds: time after which a trial counts as hung and is ended; None for 20 times what the baseline
             took, at least ten minutes. May change when a run is resumed.
         execution: how the run is worked on, for the record and as the default of a resumed session: executor,
@@ -128,6 +129,7 @@ class SearchConfig:
     require: str | None = None
     max_parameters: int | None = None
     max_activation_kib: float | None = None
+    remeasure: int = 0
     trial_seconds: float | None = None
     execution: Mapping[str, Any] = field(default_factory=dict)
     storage: str | None = None
@@ -167,6 +169,7 @@ class SearchConfig:
                 "a positive, finite number",
                 self.trial_seconds is None or 0 < self.trial_seconds < math.inf,
             ),
+            ("remeasure", "0 or more", self.remeasure >= 0),
             ("risk", "a number between 0 and 1", self.risk is None or 0 < self.risk < 1),
             ("devices", "none, or at least 2 with different labels", are_different(self.devices)),
             (
@@ -186,6 +189,18 @@ class SearchConfig:
         """Names of the fields that a candidate must meet before it is trained."""
         names = ("require", "max_parameters", "max_activation_kib")
         return tuple(name for name in names if getattr(self, name) is not None)
+
+    @property
+    def named_devices(self) -> tuple[tuple[str, str, str | None], ...]:
+        """Label, device and configuration of every device, the main one first; empty without a device."""
+        if self.devices:
+            return tuple((d.label, d.device, d.configuration) for d in self.devices)
+        return () if self.device is None else ((self.device, self.device, self.configuration),)
+
+    @property
+    def device_labels(self) -> tuple[str, ...]:
+        """Labels of every device, the main one first."""
+        return tuple(label for label, _, _ in self.named_devices)
 
     def to_dict(self, space: SearchSpace) -> dict[str, Any]:
         """The content of `config.json`."""
@@ -219,6 +234,7 @@ class SearchConfig:
             "input_shape": list(self.input_shape),
             "head_channels": dict(self.head_channels),
             "proxy": dict(self.proxy),
+            "remeasure": self.remeasure,
             "trial_seconds": self.trial_seconds,
             "execution": dict(self.execution),
             "storage": normal_storage(self.storage),

@@ -13,6 +13,7 @@ __all__ = [
     "BaselineStarted",
     "Event",
     "EventHandler",
+    "Remark",
     "SearchPaused",
     "SearchStarted",
     "TrialDone",
@@ -163,5 +164,25 @@ class SearchPaused:
     limit_seconds: float
 
 
-Event = BaselineStarted | BaselineDone | SearchStarted | TrialStarted | TrialDone | WorkerLost | SearchPaused
+@dataclass(frozen=True)
+class Remark:
+    """Something worth telling that belongs to no trial.
+
+    Attributes:
+        text: one sentence for the user.
+    """
+
+    text: str
+
+
+Event = (
+    BaselineStarted
+    | BaselineDone
+    | SearchStarted
+    | TrialStarted
+    | TrialDone
+    | WorkerLost
+    | SearchPaused
+    | Remark
+)
 EventHandler = Callable[[Event], None]

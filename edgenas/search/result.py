@@ -16,6 +16,7 @@ from edgenas.search.devices import SearchDevice
 from edgenas.search.hypervolume import Hypervolume
 from edgenas.search.pareto import pareto_front
 from edgenas.search.record import TrialRecord
+from edgenas.search.remeasured import Remeasured, read_remeasured
 from edgenas.storage import read_json, write_json
 
 __all__ = [
@@ -58,6 +59,10 @@ class SearchResult:
         measured_ms: latency of `best` on the device, None when it is not known.
         measured_source: how it came about, "measured" or "simulated"; None where nothing was tried.
         measured_error: why an attempt of this session gave no latency, else empty; never stored.
+        first: what predictions alone recommend, where networks were measured after the search (`Remeasured`), with its
+            latencies as they are known now; None elsewhere. It is `best` where nothing changed.
+        first_predicted: the same with its latencies as they were predicted.
+        remeasured: what was measured after the search; None for nothing.
     """
 
     run_dir: Path
@@ -78,6 +83,9 @@ class SearchResult:
     measured_ms: float | None = None
     measured_source: str | None = None
     measured_error: str = ""
+    first: TrialRecord | None = None
+    first_predicted: TrialRecord | None = None
+    remeasured: Remeasured | None = None
 
     @property
     def feasible(self) -> bool:
@@ -118,6 +126,7 @@ class SearchResult:
             "measured_source": self.measured_source,
             **unknown,
             "metrics": None if self.best is None else dict(self.best.evaluation.metrics),
+            **self._after_measuring(),
             "nearest": self._nearest(),
             "pareto": [
                 {
@@ -147,10 +156,42 @@ class SearchResult:
             "growth": [list(step) for step in self.hypervolume.growth],
         }
 
+    def _after_measuring(self) -> dict[str, Any]:
+        """What measuring after the search changed; nothing where nothing was measured."""
+        if self.remeasured is None:
+            return {}
+        best = None if self.best is None else self.best.architecture.hash
+        rows = [row for row in self.remeasured.rows if row.hash == best]
+        return {
+            "measured_on": {
+                row.device: {
+                    "measured_ms": row.measured_ms,
+                    "measured_source": row.source,
+                    "unstable": row.unstable,
+                    "error": row.error,
+                }
+                for row in rows
+            },
+            "first_recommended": None if self.first is None else self._first(self.first),
+            "remeasured_networks": len({row.hash for row in self.remeasured.rows}),
+        }
+
+    def _first(self, first: TrialRecord) -> dict[str, Any]:
+        predicted = self.first_predicted or first
+        return {
+            "trial": first.number,
+            "hash": first.architecture.hash,
+            "quality": first.quality,
+            "predicted_ms": predicted.latency.predicted_ms,
+            "predicted_interval_ms": interval(predicted.latency),
+            "measured_ms": first.latency.measured_ms,
+            "feasible": first.feasible,
+        }
+
     def _nearest(self) -> dict[str, Any] | None:
         if self.nearest is None:
             return None
-        bound_ms, target_ms = self.nearest.latency.bound_ms, self.target_ms
+        bound_ms, target_ms = self.nearest.latency.held_ms, self.target_ms
         gap_ms = None if bound_ms is None or target_ms is None else bound_ms - target_ms
         percent = None if gap_ms is None or target_ms is None else 100.0 * gap_ms / target_ms
         return {**_described(self.nearest), "gap_ms": gap_ms, "gap_percent": percent}
@@ -174,9 +215,27 @@ def nearest_to(records: Sequence[TrialRecord]) -> TrialRecord | None:
 def summarise(
     records: Sequence[TrialRecord], run_dir: Path, config: SearchConfig, hypervolume: Hypervolume
 ) -> SearchResult:
-    """Finds the recommendation and the Pareto front among finished trials."""
+    """Finds the recommendation and the Pareto front among finished trials.
+
+    Where networks were measured after the search, latencies count as `Remeasured` knows them; the front stays one of
+    predicted latencies, corrected ones then.
+
+    Raises:
+        UsageError: `remeasured.json` is damaged.
+    """
+    remeasured = read_remeasured(run_dir)
+    first_predicted = first = None
+    if remeasured is not None and config.device is not None:
+        first_predicted, predicted = best_of(records), records
+        records = remeasured.corrected(predicted, config)
+        if first_predicted is not None:
+            first = records[predicted.index(first_predicted)]
     best = best_of(records)
     measured_ms, source = _known_measurement(run_dir / BEST_FILE, best)
+    if remeasured is not None and best is not None:
+        row = remeasured.row(best.architecture.hash, config.device_labels[0])
+        if row is not None and row.measured_ms is not None:
+            measured_ms, source = row.measured_ms, row.source
     networks: dict[str, TrialRecord] = {}
     for record in records:
         if record.completed and record.latency.predicted_ms is not None:
@@ -201,6 +260,9 @@ def summarise(
         hypervolume=hypervolume,
         measured_ms=measured_ms,
         measured_source=source,
+        first=first,
+        first_predicted=first_predicted,
+        remeasured=remeasured,
     )
 
 

@@ -41,6 +41,7 @@ from edgenas.workflow.devices import (
 )
 from edgenas.workflow.execution import Execution
 from edgenas.workflow.proxy_training import ProxyTraining
+from edgenas.workflow.remeasure import remeasure as remeasure_best
 from edgenas.workflow.runs import RunFolder
 
 __all__ = ["SearchRequest", "resume_search", "start_search"]
@@ -74,6 +75,7 @@ class SearchRequest:
         schedule: what differs from `proxy`.
         trial_seconds: time limit of a trial; None for a generous one, see `SearchConfig.trial_seconds`.
         execution: where the candidates are trained.
+        remeasure: how many of the best networks are measured at the end; 0 measures the best alone.
         command: argument vector, for the record.
     """
 
@@ -95,6 +97,7 @@ class SearchRequest:
     require: str | None = None
     max_parameters: int | None = None
     max_activation_kib: float | None = None
+    remeasure: int = 0
     loss_weights: str | None = None
     proxy: str = "proxy"
     schedule: Mapping[str, Any] = field(default_factory=dict)
@@ -150,6 +153,7 @@ def start_search(
         max_activation_kib=request.max_activation_kib,
         trial_seconds=request.trial_seconds,
         execution=request.execution.to_dict(),
+        remeasure=request.remeasure,
         command=request.command,
     )
 
@@ -169,6 +173,7 @@ def resume_search(
     run_dir: Path,
     *,
     trials: int | None = None,
+    remeasure: int | None = None,
     trial_seconds: float | None = None,
     execution: Mapping[str, Any] | None = None,
     on_event: Callable[[Event], None] | None = None,
@@ -178,6 +183,7 @@ def resume_search(
     Args:
         run_dir: the run folder.
         trials: trials in total, when more than were asked for before.
+        remeasure: another number of networks to measure at the end; None keeps the stored one.
         trial_seconds: another time limit of a trial; None keeps the stored one.
         execution: fields of `Execution` that are to differ from those of the last session.
         on_event: is told about progress.
@@ -215,6 +221,7 @@ def resume_search(
         max_activation_kib=stored.get("max_activation_kib"),
         trial_seconds=trial_seconds or stored.get("trial_seconds"),
         execution=Execution.from_dict(stored.get("execution") or {}, execution or {}).to_dict(),
+        remeasure=stored.get("remeasure", 0) if remeasure is None else remeasure,
         command=tuple(stored["command"]),
     )
     return _run(config, space, data, devices, run, resume=True, on_event=on_event)
@@ -272,6 +279,8 @@ def _run(
             other_estimators=estimators[1:],
             executor=Execution(**config.execution).make,
         )
+    if config.remeasure and config.device is not None:
+        return remeasure_best(result, config, run, config.remeasure, measure_architecture, on_event=on_event)
     if result.best is None or config.device is None or result.measured_ms is not None:
         return result
     measurement = measure_architecture(result.best.architecture, config.device, config.configuration)
