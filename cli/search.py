@@ -287,7 +287,8 @@ def _refuse_other_options(ctx: click.Context) -> None:
         flags = ", ".join("--" + name.replace("_", "-") for name in given)
         raise UsageError(
             "A resumed search has its options in the run folder; only --trials, --remeasure, --trial-seconds and where "
-            f"to train (--executor, --workers, ...) can change. Received {flags}. Leave them out, or start a new run with them."
+            f"to train (--executor, --workers, ...) can change. Received {flags}. "
+            "Leave them out, or start a new run with them."
         )
 
 
