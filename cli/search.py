@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_EXECUTION = ("executor", "workers", "address", "cpus_per_trial", "gpus_per_trial")
+_EXECUTION = ("executor", "workers", "address", "cpus_per_trial", "gpus_per_trial", "pause_seconds")
 _RESUMABLE = {"resume", "trials", "remeasure", "trial_seconds", "as_json", *_EXECUTION}
 
 # The controller of the paper: population 50, tournament sample 10, about 2,000 generations of one child.
@@ -159,6 +159,11 @@ _READ_BY = {"population": ("evolution", "nsga2"), "tournament": ("evolution",)}
 )
 @click.option(
     "--gpus-per-trial", type=click.FloatRange(0), help="With ray: GPUs of a candidate. [default: 0]"
+)
+@click.option(
+    "--pause-seconds",
+    type=click.FloatRange(0),
+    help="How long a full disk or an absent database pauses the search before it ends. [default: 3600]",
 )
 @click.option(
     "--trial-seconds",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -25,6 +26,7 @@ class Execution:
         address: address of the Ray cluster, as `ray.init` takes it; None to start one on this machine.
         cpus_per_trial: cores that a candidate takes of a cluster.
         gpus_per_trial: GPUs that a candidate takes of a cluster; may be a fraction.
+        pause_seconds: how long a full disk or a database that is away pauses the search before it ends.
     """
 
     executor: str = "local"
@@ -32,10 +34,15 @@ class Execution:
     address: str | None = None
     cpus_per_trial: float = 1.0
     gpus_per_trial: float = 0.0
+    pause_seconds: float = 3600.0
 
     def __post_init__(self) -> None:
         if self.executor not in EXECUTORS:
             raise unknown_name("executor", self.executor, EXECUTORS, "edgenas search --help")
+        if not 0 <= self.pause_seconds < math.inf:
+            raise UsageError(
+                f"Invalid argument `pause_seconds`. Expected 0 or more. Received {self.pause_seconds}."
+            )
         if self.executor != "ray":
             for name in ("address", "cpus_per_trial", "gpus_per_trial"):
                 if getattr(self, name) != getattr(Execution, name):

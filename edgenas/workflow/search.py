@@ -265,6 +265,7 @@ def _run(
     estimators = [device.estimate for device in devices]
     # What fits in the widest number format of the devices fits on each.
     dtype = "float32" if any(device.dtype == "float32" for device in devices) else "int8"
+    execution = Execution(**config.execution)
     with with_scalars(run.root, on_event) as handler:
         result = run_search(
             config,
@@ -277,7 +278,8 @@ def _run(
             requirements=_requirements(config, dtype),
             before_begin=before_begin,
             other_estimators=estimators[1:],
-            executor=Execution(**config.execution).make,
+            executor=execution.make,
+            patience_seconds=execution.pause_seconds,
         )
     if config.remeasure and config.device is not None:
         return remeasure_best(result, config, run, config.remeasure, measure_architecture, on_event=on_event)

@@ -314,7 +314,9 @@ def test_a_full_disk_during_a_search(
     folder = finished_run.copy(tmp_path / "run", "train", "export", "report.html")
     before = files_of(folder)
     size = (folder / "study.db").stat().st_size
-    outcome = command_line.run("search", "--resume", folder, "--trials", 9, "--json", file_bytes=size)
+    outcome = command_line.run(
+        "search", "--resume", folder, "--trials", 9, "--pause-seconds", 0, "--json", file_bytes=size
+    )
     assert outcome.code == 1 and outcome.out == "", outcome.err
     assert "study.db cannot be written" in outcome.err and "--resume" in outcome.err
     assert "Traceback" not in outcome.err
