@@ -2,7 +2,7 @@
 
 from edgenas.compatibility.compiler import CompilerVerdict, find_compiler, run_compiler
 from edgenas.compatibility.edgetpu import check_edgetpu, check_graph
-from edgenas.compatibility.partition import obstacle
+from edgenas.compatibility.partition import obstacle, obstacle_count
 from edgenas.compatibility.report import CompatibilityReport, OperatorVerdict
 from edgenas.compatibility.twin import left_outside
 
@@ -15,5 +15,6 @@ __all__ = [
     "find_compiler",
     "left_outside",
     "obstacle",
+    "obstacle_count",
     "run_compiler",
 ]

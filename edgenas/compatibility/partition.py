@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from edgenas.compatibility.rules import edgetpu_rules
 from edgenas.graph.opgraph import Operator, OpGraph
 
-__all__ = ["FREE_OPERATORS", "first_piece", "graph_failure", "obstacle"]
+__all__ = ["FREE_OPERATORS", "first_piece", "graph_failure", "obstacle", "obstacle_count"]
 
 FREE_OPERATORS = frozenset({"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "RELU", "RELU6", "RELU_N1_TO_1"})
 """Types that cost nothing on the chip: they rename a tensor, or clamp what another operator writes or reads anyway.
@@ -102,3 +102,14 @@ def obstacle(graph: OpGraph) -> str:
         if found is not None:
             return f"operator {index} ({operator.type}): {found.reason}"
     return graph_failure(graph)
+
+
+def obstacle_count(graph: OpGraph) -> int:
+    """How many operators would not run on the Edge TPU; one more where the compiler would give up on the whole.
+
+    0 where `obstacle` finds nothing: a search can lower it step by step.
+    """
+    rules = edgetpu_rules()
+    return sum(rules.broken(operator) is not None for operator in graph.operators) + bool(
+        graph_failure(graph)
+    )

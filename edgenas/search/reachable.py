@@ -12,16 +12,20 @@ import numpy as np
 from edgenas.errors import EdgenasError
 from edgenas.search.config import SearchConfig
 from edgenas.search.descent import Descent, Found, OutOfTime
-from edgenas.search.requirement import Bound
+from edgenas.search.requirement import Bound, Requirement
 from edgenas.space.architecture import Architecture
 from edgenas.space.space import Decisions, SearchSpace
 
-__all__ = ["Unreachable", "check_reachable"]
+__all__ = ["Unreachable", "check_reachable", "rarely_met"]
 
 _STREAM = 2**32 - 1
 """Beside (seed, trial number), so that no trial's choices depend on what was looked at here."""
 
 _SECONDS = 45.0
+
+_NETWORKS_OF_A_REMARK = 200
+_SECONDS_OF_A_REMARK = 5.0
+_FEW = 0.05
 
 
 class Unreachable(EdgenasError):  # noqa: N818
@@ -46,7 +50,7 @@ def check_reachable(
     Returns at the first such network, which is the baseline itself where the target is the default one. It never
     stops a search for its sampling alone: only where descents from all their starts have ended without finding one,
     and not where the time is up before. A network that meets everything but is reached by no change of one decision
-    at a time, from any start, would be missed; requirements without an amount (`--require`) are not part of it.
+    at a time, from any start, would be missed; requirements without an amount are not part of it.
 
     Args:
         config: the search; its seed decides what is looked at.
@@ -99,6 +103,31 @@ def check_reachable(
     raise _impossible_together(config, space, bounds, nearest, together)
 
 
+def rarely_met(config: SearchConfig, space: SearchSpace, requirements: Sequence[Requirement]) -> str:
+    """Says so where hardly any random network is trained at all, as the search requires what few have; "" elsewhere.
+
+    Rejected networks cost no training, but each uses up a trial.
+    """
+    cheap = [r.bound for r in requirements if r.bound is not None]
+    if not cheap:
+        return ""
+    rng = np.random.default_rng([config.seed, _STREAM - 1])
+    deadline, looked, met = time.monotonic() + _SECONDS_OF_A_REMARK, 0, 0
+    while looked < _NETWORKS_OF_A_REMARK and time.monotonic() < deadline:
+        architecture = space.architecture(
+            space.sample(rng), input_shape=config.input_shape, head_channels=config.head_channels
+        )
+        looked += 1
+        met += all(bound.amount(architecture) <= bound.limit for bound in cheap)
+    if met > _FEW * looked:
+        return ""
+    wanted = " and ".join(bound.wanted for bound in cheap)
+    return (
+        f"Only {met} of {looked} random networks meet {wanted}; the others are rejected untrained, each for one trial. "
+        "Give more --trials, or require less."
+    )
+
+
 def _impossible(
     config: SearchConfig, space: SearchSpace, findings: Sequence[tuple[Bound, Found, Descent]]
 ) -> Unreachable:
@@ -109,7 +138,8 @@ def _impossible(
         tenth = float(np.quantile([f.amounts[0] for f in how.random], 0.1))
         lines += [
             f"No network of search space {space.name!r} seems to meet {bound.wanted}.",
-            f"  Nearest: {bound.shown(amount)}, {_over(amount / bound.limit)}. {_words(found.architecture)}.",
+            f"  Nearest: {bound.shown(amount)}{_over(bound, amount)}. {_words(found.architecture)}.",
+            *([f"  It {problem}."] if (problem := bound.problem(found.architecture)) else []),
             f"  A tenth of the random networks have at most {bound.shown(tenth)}.",
             f"  {_looked(how)}",
         ]
@@ -133,8 +163,11 @@ def _impossible_together(
     return Unreachable("\n".join([*lines, *_advice(config, changes)]), nearest.architecture, changes[0][1])
 
 
-def _over(ratio: float) -> str:
-    return f"{ratio - 1:.1%} over" if ratio < 2 else f"{ratio:,.3g} times the limit"
+def _over(bound: Bound, amount: float) -> str:
+    ratio = amount / bound.limit
+    if bound.word:
+        return ""
+    return f", {ratio - 1:.1%} over" if ratio < 2 else f", {ratio:,.3g} times the limit"
 
 
 def _looked(how: Descent) -> str:

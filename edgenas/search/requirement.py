@@ -22,6 +22,7 @@ class Bound:
         shown: writes an amount with its unit.
         device: stands before the limit on the command line, as in `--target-ms DEVICE=MS`; empty for nothing.
         word: what the option takes where that is no number, e.g. "edgetpu"; it cannot be relaxed, only left out.
+        problem: says what of a network exceeds the limit where the amount does not tell; empty for nothing.
     """
 
     flag: str
@@ -30,6 +31,7 @@ class Bound:
     shown: Callable[[float], str]
     device: str = ""
     word: str = ""
+    problem: Callable[[Architecture], str] = lambda _: ""
 
     @property
     def prefix(self) -> str:

@@ -9,11 +9,11 @@ from edgenas.errors import EdgenasError, UsageError
 from edgenas.search.algorithms import has_two_objectives
 from edgenas.search.config import SearchConfig, prepare_run, read_config, refuse_second_run
 from edgenas.search.evaluation import Estimator, Evaluator
-from edgenas.search.events import EventHandler
+from edgenas.search.events import EventHandler, Remark
 from edgenas.search.executors import ExecutorFactory, InProcess
 from edgenas.search.lock import run_lock
 from edgenas.search.objective import Objective, objective_of
-from edgenas.search.reachable import check_reachable
+from edgenas.search.reachable import check_reachable, rarely_met
 from edgenas.search.requirement import Bound, Requirement
 from edgenas.search.result import SearchResult
 from edgenas.search.session import Session
@@ -92,6 +92,8 @@ def run_search(
     else:
         refuse_second_run(run_dir)
         check_reachable(config, space, _bounds(objective, requirements))
+        if on_event is not None and (rare := rarely_met(config, space, requirements)):
+            on_event(Remark(rare))
         if before_begin is not None:
             before_begin()
     with run_lock(run_dir):

@@ -7,10 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from edgenas.compatibility import obstacle
 from edgenas.device_profiles import Measurement, load_device, runner_for
 from edgenas.errors import UsageError
-from edgenas.graph import graph_of
 from edgenas.runtime import start_tensorflow
 from edgenas.search import (
     Event,
@@ -42,6 +40,7 @@ from edgenas.workflow.devices import (
 from edgenas.workflow.execution import Execution
 from edgenas.workflow.proxy_training import ProxyTraining
 from edgenas.workflow.remeasure import remeasure as remeasure_best
+from edgenas.workflow.requirements import edgetpu_requirement
 from edgenas.workflow.runs import RunFolder
 
 __all__ = ["SearchRequest", "resume_search", "start_search"]
@@ -302,14 +301,8 @@ def _requirements(config: SearchConfig, dtype: str) -> list[Requirement]:
     if config.max_activation_kib is not None:
         found.append(activation_limit(config.max_activation_kib, dtype))
     if config.require is not None:
-        found.append(Requirement("require", _runs_on_edgetpu))
+        found.append(edgetpu_requirement())
     return found
-
-
-def _runs_on_edgetpu(architecture: Architecture) -> str:
-    """What of the exported network would not run on the Edge TPU, "" if everything would."""
-    found = obstacle(graph_of(architecture, "int8"))
-    return found and f"does not run on edgetpu as a whole: {found}"
 
 
 def measure_architecture(

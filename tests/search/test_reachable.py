@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
 import shlex
@@ -22,9 +23,11 @@ from toy_search import (
     toy_space,
 )
 
+from edgenas.errors import EdgenasError
 from edgenas.graph import parameter_count
-from edgenas.search import Bound, Unreachable, check_reachable, parameter_limit, run_search
+from edgenas.search import Bound, Requirement, Unreachable, check_reachable, parameter_limit, run_search
 from edgenas.search.descent import Descent
+from edgenas.search.events import Remark
 from edgenas.search.objective import Objective
 from edgenas.space import Architecture, SearchSpace
 from edgenas.space.space import Choices
@@ -41,7 +44,7 @@ def smallest() -> Architecture:
 
 
 def search(folder: Path, **options: Any) -> Any:
-    requirements = options.pop("requirements", ())
+    requirements, on_event = options.pop("requirements", ()), options.pop("on_event", None)
     return run_search(
         toy_config(trials=2, **options),
         toy_space(),
@@ -49,6 +52,7 @@ def search(folder: Path, **options: Any) -> Any:
         toy_estimator,
         folder,
         requirements=requirements,
+        on_event=on_event,
     )
 
 
@@ -287,3 +291,49 @@ def test_what_to_type(command: tuple[str, ...], expected: str) -> None:
     with pytest.raises(Unreachable) as caught:
         check(bound(lambda _: 2.0, 1.0), command=command)
     assert str(caught.value).splitlines()[-1].strip() == expected
+
+
+def yes_or_no(least: float, limit: float = 1.0) -> Requirement:
+    """Kernels of 5 are forbidden, and so many operators more."""
+
+    def amount(architecture: Architecture) -> float:
+        return 1.0 + least + sum(b.kernel == 5 for stage in architecture.stages for b in stage.blocks)
+
+    def problem(architecture: Architecture) -> str:
+        return "" if amount(architecture) <= limit else "has kernels of 5"
+
+    shown = lambda found: f"{found - 1:.0f} operators outside"  # noqa: E731
+    return Requirement(
+        "require", problem, Bound("--require", amount, limit, shown, word="edgetpu", problem=problem)
+    )
+
+
+def test_a_requirement_that_no_network_meets(tmp_path: Path) -> None:
+    command = ("edgenas", "search", "--require", "edgetpu", "--trials", "9")
+    with pytest.raises(Unreachable) as caught:
+        search(tmp_path / "run", require="edgetpu", requirements=[yes_or_no(2.0)], command=command)
+    text = str(caught.value)
+    assert "seems to meet --require edgetpu." in text and "Nearest: 2 operators outside. Network" in text
+    assert "  It has kernels of 5." in text and "times the limit" not in text
+    assert "Search without --require edgetpu, or in another --space" in text
+    assert text.splitlines()[-1].strip() == "edgenas search --trials 9"
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_requirement_that_few_networks_meet_is_remarked(tmp_path: Path) -> None:
+    said: list[Any] = []
+    rare = yes_or_no(0.0)
+    with contextlib.suppress(EdgenasError):  # Most likely both trials are rejected.
+        search(tmp_path / "rare", require="edgetpu", requirements=[rare], on_event=said.append)
+    (remark,) = [event.text for event in said if isinstance(event, Remark)]
+    space, rng = toy_space(), np.random.default_rng([3, 2**32 - 2])
+    drawn = [
+        space.architecture(space.sample(rng), input_shape=INPUT_SHAPE, head_channels=HEAD_CHANNELS)
+        for _ in range(200)
+    ]
+    share = sum(not rare.problem(a) for a in drawn)
+    assert share <= 10 and remark.startswith(f"Only {share} of 200 random networks meet --require edgetpu;")
+    said.clear()
+    often = yes_or_no(0.0, limit=9.0)
+    search(tmp_path / "often", require="edgetpu", requirements=[often], on_event=said.append)
+    assert not [event for event in said if isinstance(event, Remark)]

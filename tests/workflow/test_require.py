@@ -59,6 +59,10 @@ def test_what_it_asks(tmp_path: Path, tiny_archive: Path, asked: list[dict[str, 
         for shape in ((128, 256), (512, 1024))
     )
     (requirement,) = asked[0]["requirements"]
+    assert requirement.bound is not None and requirement.bound.wanted == "--require edgetpu"
+    assert requirement.bound.amount(fitting) == requirement.bound.limit == 1.0
+    assert requirement.bound.amount(large) > 1.0
+    assert requirement.bound.shown(requirement.bound.amount(large)).endswith(" outside of edgetpu")
     assert requirement.problem(fitting) == ""
     assert requirement.problem(large).startswith("does not run on edgetpu as a whole: operator ")
     assert "(RESIZE_BILINEAR): Operation is otherwise supported" in requirement.problem(large)
