@@ -171,6 +171,12 @@ _READ_BY = {"population": ("evolution", "nsga2"), "tournament": ("evolution",)}
     help="End a trial that takes longer. [default: 20 times the baseline, at least 600]",
 )
 @click.option(
+    "--storage",
+    metavar="STORAGE",
+    help="Where the study is kept: 'journal' for a run folder on a shared disk, 'journal:FILE', or "
+    "postgresql://USER@HOST/DATABASE (password in PGPASSWORD or ~/.pgpass). [default: study.db in the run folder]",
+)
+@click.option(
     "--out", type=click.Path(path_type=Path), help="Run folder; runs/001, runs/002, ... without it."
 )
 @click.option(
@@ -268,6 +274,7 @@ def _request(trials: int | None, execution: dict[str, Any], **options: Any) -> A
         max_parameters=options["max_parameters"],
         max_activation_kib=options["max_activation_kib"],
         remeasure=options["remeasure"] or 0,
+        storage=options["storage"],
         trials=trials,
         algorithm=algorithm,
         population=population,

@@ -22,7 +22,7 @@ from edgenas.report.coerce import (
     as_text,
 )
 from edgenas.report.model_card import ModelCard, read_model_card
-from edgenas.report.study_data import Trial, read_trials
+from edgenas.report.study_data import Trial, read_run_trials
 from edgenas.space.architecture import Architecture
 from edgenas.storage import read_json
 
@@ -185,8 +185,9 @@ def read_run(folder: Path) -> RunData:
         what = "is not a folder" if folder.exists() else "does not exist"
         raise UsageError(f"No run at {folder}: it {what}.\n{_start(folder)}")
     try:
-        config = _config(read_json(folder / "config.json", "run configuration"), folder / "config.json")
-        trials = read_trials(folder / "study.db")
+        raw = read_json(folder / "config.json", "run configuration")
+        config = _config(raw, folder / "config.json")
+        trials = read_run_trials(folder, raw.get("storage"))
     except UsageError as error:
         raise UsageError(f"{folder} is not a readable run. {error}\n{_start(folder)}") from error
     problems: list[str] = []

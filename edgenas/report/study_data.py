@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from edgenas.errors import MissingDependencyError, UsageError
+from edgenas.errors import EdgenasError, MissingDependencyError, UsageError
 from edgenas.report.coerce import Metrics, as_mapping, as_metrics, as_number, as_text
 
-__all__ = ["STUDY_NAME", "Trial", "front_of", "read_trials"]
+__all__ = ["STUDY_NAME", "Trial", "front_of", "read_run_trials", "read_trials"]
 
 STUDY_NAME = "edgenas"
 
@@ -62,6 +62,29 @@ class Trial:
     def completed(self) -> bool:
         """Whether the trial has a reward."""
         return self.status == "completed" and self.reward is not None
+
+
+def read_run_trials(folder: Path, storage: object) -> tuple[Trial, ...]:
+    """Reads every trial of a run, in order of their numbers.
+
+    Args:
+        folder: the run folder.
+        storage: `storage` of its `config.json`, None for a study in the folder.
+
+    Raises:
+        UsageError: there is no study, or it cannot be reached or read.
+        MissingDependencyError: Optuna, or what reads the storage, is not installed.
+    """
+    if storage is None:
+        return read_trials(folder / "study.db")
+    from edgenas.search.study import read_frozen_trials
+
+    try:
+        return tuple(_trial(trial) for trial in read_frozen_trials(folder))
+    except (UsageError, MissingDependencyError):
+        raise
+    except EdgenasError as error:
+        raise UsageError(str(error)) from error
 
 
 def read_trials(study_file: Path) -> tuple[Trial, ...]:

@@ -69,6 +69,7 @@ class SearchRequest:
         require: accelerator that must run every operator of a candidate, "edgetpu"; None for none.
         max_parameters: most trainable parameters of a candidate; None for any number.
         max_activation_kib: most KiB of feature maps of a candidate at once; None for any.
+        storage: where the study is kept, see `edgenas.search.storages.location`; None for the run folder.
         loss_weights: preset of Table 8; None takes the one that fits the data.
         proxy: schedule of every candidate: a preset of `training.config`, or a path that ends in .toml.
         schedule: what differs from `proxy`.
@@ -97,6 +98,7 @@ class SearchRequest:
     max_parameters: int | None = None
     max_activation_kib: float | None = None
     remeasure: int = 0
+    storage: str | None = None
     loss_weights: str | None = None
     proxy: str = "proxy"
     schedule: Mapping[str, Any] = field(default_factory=dict)
@@ -153,6 +155,7 @@ def start_search(
         trial_seconds=request.trial_seconds,
         execution=request.execution.to_dict(),
         remeasure=request.remeasure,
+        storage=request.storage,
         command=request.command,
     )
 
@@ -221,6 +224,7 @@ def resume_search(
         trial_seconds=trial_seconds or stored.get("trial_seconds"),
         execution=Execution.from_dict(stored.get("execution") or {}, execution or {}).to_dict(),
         remeasure=stored.get("remeasure", 0) if remeasure is None else remeasure,
+        storage=stored.get("storage"),
         command=tuple(stored["command"]),
     )
     return _run(config, space, data, devices, run, resume=True, on_event=on_event)

@@ -91,8 +91,9 @@ def fragile_evaluator(architecture: Architecture, seed: int) -> Evaluation:
 
 if __name__ == "__main__":  # the process that the kill tests kill
     folder, trials, mode, name = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4]
+    storage = sys.argv[5] if len(sys.argv) > 5 else None
     run_search(
-        toy_config(trials=trials, tournament=3, algorithm=name),
+        toy_config(trials=trials, tournament=3, algorithm=name, storage=storage),
         toy_space(),
         # TPE proposes what failed again and again, as it learns from completed trials only.
         toy_evaluator if name == "tpe" else fragile_evaluator,

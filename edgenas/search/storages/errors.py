@@ -106,4 +106,6 @@ def _may_pass(error: BaseException, cause: BaseException) -> bool:
 def _advice(cause: BaseException) -> str:
     if isinstance(cause, sqlite3.Error | OSError):
         return "Free some space, allow writing or close other users of the file"
+    if "password" in str(cause):
+        return "Set the password in PGPASSWORD or ~/.pgpass"
     return "Start the server again, free some space on it or mend the connection"

@@ -33,6 +33,7 @@ class _JournalFile(optuna.storages.journal.JournalFileBackend):  # type: ignore[
         self._path = path.resolve()
         self._own_lock = optuna.storages.journal.JournalFileSymlinkLock(str(self._path), _GRACE_SECONDS)
         self._batch: list[dict[str, Any]] | None = None
+        self._durable = True
         super().__init__(str(self._path), self._own_lock)
 
     @contextlib.contextmanager
@@ -44,7 +45,17 @@ class _JournalFile(optuna.storages.journal.JournalFileBackend):  # type: ignore[
             lines = self._batch
         finally:
             self._batch = None
-        self._append(lines, durable=durable)
+        if lines:
+            self._append(lines, durable=durable)
+
+    @contextlib.contextmanager
+    def quickly(self) -> Iterator[None]:
+        """Does not wait for the disk inside."""
+        self._durable = False
+        try:
+            yield
+        finally:
+            self._durable = True
 
     def read_logs(self, log_number_from: int) -> Iterator[dict[str, Any]]:
         """The lines from a number on; none while lines are held back."""
@@ -55,7 +66,7 @@ class _JournalFile(optuna.storages.journal.JournalFileBackend):  # type: ignore[
         if self._batch is not None:
             self._batch.extend(logs)
         else:
-            self._append(logs, durable=True)
+            self._append(logs, durable=self._durable)
 
     def _append(self, logs: list[dict[str, Any]], *, durable: bool) -> None:
         data = b"".join(json.dumps(log, separators=(",", ":")).encode() + b"\n" for log in logs)
@@ -132,6 +143,7 @@ class JournalBackend:
         if known == trial.number:
             with self._file.together(durable=False):
                 self._set_study_attrs(study_attrs)
+            with self._file.quickly():  # One line, the whole trial.
                 self._storage.create_new_trial(self._study_id, template_trial=trial)
         if not self._holds(trial):
             raise ForeignWriterError(

@@ -29,15 +29,28 @@ def open_backend(where: StudyLocation, *, writable: bool) -> Backend:
         StudyUnavailable, EdgenasError: it cannot be read.
     """
     with study_errors(where.shown, "read"):
-        if where.url is not None:
-            return open_postgresql(where.url, where.name, where.shown)
-        if where.file is None:
-            raise ValueError("A location has a file or a URL.")
-        if not where.journal:
-            return open_sqlite(where.file, where.name, writable=writable)
-        if not where.file.is_file():
-            raise UsageError(f"No study at {where.file}: the file does not exist.")
-        return JournalBackend(where.file, where.name)
+        try:
+            return _open(where, writable=writable)
+        except LookupError as error:
+            if where.file is not None and not where.journal:
+                raise
+            place = where.file or where.url
+            raise UsageError(
+                f"No study {where.name!r} in {place}, where config.json says that it is. Was it deleted, or is this "
+                "another server?"
+            ) from error
+
+
+def _open(where: StudyLocation, *, writable: bool) -> Backend:
+    if where.url is not None:
+        return open_postgresql(where.url, where.name, where.shown)
+    if where.file is None:
+        raise ValueError("A location has a file or a URL.")
+    if not where.journal:
+        return open_sqlite(where.file, where.name, writable=writable)
+    if not where.file.is_file():
+        raise UsageError(f"No study at {where.file}: the file does not exist.")
+    return JournalBackend(where.file, where.name)
 
 
 def study_exists(where: StudyLocation) -> bool:
@@ -52,7 +65,7 @@ def study_exists(where: StudyLocation) -> bool:
         return True
     with study_errors(where.shown, "read"):
         try:
-            open_backend(where, writable=False).close()
+            _open(where, writable=False).close()
         except LookupError:
             return False
     return True

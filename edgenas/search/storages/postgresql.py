@@ -35,7 +35,8 @@ def open_postgresql(url: str, name: str, where: str) -> DatabaseBackend:
         MissingDependencyError: psycopg is not installed.
         sqlalchemy.exc.SQLAlchemyError, LookupError: no connection, or no such study.
     """
-    return DatabaseBackend(_storage(url), name, where, _synchronise)
+    # Every commit waits for the server's disk: a server that crashed must not forget what this process remembers.
+    return DatabaseBackend(_storage(url), name, where)
 
 
 def create_postgresql_study(url: str, create: Callable[[Any], None]) -> None:
@@ -45,11 +46,6 @@ def create_postgresql_study(url: str, create: Callable[[Any], None]) -> None:
         create(storage)
     finally:
         storage.engine.dispose()
-
-
-def _synchronise(session: Any, durable: bool) -> None:
-    if not durable:
-        session.connection().exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
 
 
 def _storage(url: str) -> Any:
