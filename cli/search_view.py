@@ -84,7 +84,7 @@ class PlainLines:
         now = self._now()
         if event.done < event.total and self._last is not None and now - self._last < _SECONDS_PER_LINE:
             # What went wrong is worth telling with the next line; that a trial completed is not.
-            if not record.completed and not record.rejected:
+            if not record.completed and not record.rejected and not record.pruned:
                 self._unsaid = outcome
             return
         self._last = now
@@ -229,11 +229,12 @@ def _best(best: TrialRecord | None, label: str = "best ") -> str:
 
 
 def _counts(event: TrialDone) -> list[str]:
-    completed = event.done - event.failed - event.rejected
+    completed = event.done - event.failed - event.rejected - event.pruned
     words = [f"{event.feasible_share:.0%} feasible"] if completed else []
     for count, what in (
         (event.failed, "failed"),
         (event.rejected, "rejected"),
+        (event.pruned, "pruned"),
         (event.duplicates, "duplicate"),
     ):
         if count:

@@ -24,8 +24,8 @@ class Trial:
 
     Attributes:
         number: position in the study, from 0.
-        status: "completed", "diverged", "failed", "rejected" (not trained, for what the search requires), "running" or
-            "waiting".
+        status: "completed", "diverged", "failed", "rejected" (not trained, for what the search requires), "pruned",
+            "running" or "waiting".
         reason: why the trial has no score, or empty.
         architecture_hash: hash of the network.
         quality: Q of paper.md, 1 for the baseline.

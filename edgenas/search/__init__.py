@@ -6,7 +6,7 @@ only.
 
 from edgenas.search.config import ALGORITHMS, REQUIREMENTS, SearchConfig, read_config
 from edgenas.search.devices import SearchDevice
-from edgenas.search.evaluation import Estimator, Evaluation, Evaluator
+from edgenas.search.evaluation import Estimator, Evaluation, Evaluator, Part
 from edgenas.search.events import (
     BaselineDone,
     BaselineStarted,
@@ -20,6 +20,7 @@ from edgenas.search.events import (
 )
 from edgenas.search.evolution import RegularizedEvolutionSampler, next_decisions
 from edgenas.search.pareto import pareto_front
+from edgenas.search.pruning import Halving
 from edgenas.search.reachable import Unreachable, check_reachable
 from edgenas.search.record import TrialRecord
 from edgenas.search.remeasured import Remeasured, read_remeasured
@@ -38,6 +39,8 @@ __all__ = [
     "Evaluation",
     "Evaluator",
     "Event",
+    "Halving",
+    "Part",
     "RegularizedEvolutionSampler",
     "Remark",
     "Remeasured",

@@ -14,6 +14,7 @@ from typing import Any
 from edgenas.errors import UsageError, unknown_name
 from edgenas.scoring import REWARD_PRESETS
 from edgenas.search.devices import SearchDevice, are_different
+from edgenas.search.pruning import Halving
 from edgenas.search.storages.location import (
     JOURNAL_FILE,
     STUDY_FILE,
@@ -103,6 +104,7 @@ class SearchConfig:
             took, at least ten minutes. May change when a run is resumed.
         execution: how the run is worked on, for the record and as the default of a resumed session: executor,
             workers, ... None of it changes what a trial number means.
+        halving: where candidates are compared before they are trained to the end; None trains all to the end.
         space_source: preset name or path that the space was loaded from, to load it again on resume.
         storage: where the study is kept, see `edgenas.search.storages.location`; None for SQLite in the run folder.
         command: argument vector of the command line, for the record.
@@ -130,6 +132,7 @@ class SearchConfig:
     max_parameters: int | None = None
     max_activation_kib: float | None = None
     remeasure: int = 0
+    halving: Halving | None = None
     trial_seconds: float | None = None
     execution: Mapping[str, Any] = field(default_factory=dict)
     storage: str | None = None
@@ -143,6 +146,11 @@ class SearchConfig:
             raise unknown_name("algorithm", self.algorithm, ALGORITHMS, "edgenas search --help")
         if self.require is not None and self.require not in REQUIREMENTS:
             raise unknown_name("requirement", self.require, REQUIREMENTS, "edgenas search --help")
+        if self.halving is not None and self.algorithm == "nsga2":
+            raise UsageError(
+                "--pruner compares rewards, and algorithm 'nsga2' has two objectives instead. Leave --pruner out, or "
+                "take another --algorithm."
+            )
         checks = (
             ("trials", "at least 1", self.trials >= 1),
             ("seed", "0 or more", self.seed >= 0),
@@ -235,6 +243,7 @@ class SearchConfig:
             "head_channels": dict(self.head_channels),
             "proxy": dict(self.proxy),
             "remeasure": self.remeasure,
+            "halving": None if self.halving is None else self.halving.to_dict(),
             "trial_seconds": self.trial_seconds,
             "execution": dict(self.execution),
             "storage": normal_storage(self.storage),

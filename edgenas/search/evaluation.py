@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, cast
 
 from edgenas.errors import EdgenasError
 from edgenas.space.architecture import Architecture
@@ -17,10 +17,25 @@ __all__ = [
     "Evaluation",
     "Evaluator",
     "LatencyEstimate",
+    "Part",
+    "PartEvaluator",
     "evaluate",
 ]
 
-STATUSES = ("completed", "diverged", "failed", "rejected")
+STATUSES = ("completed", "diverged", "failed", "rejected", "pruned")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the training of a candidate.
+
+    Attributes:
+        until_step: step of the schedule to stop after; None for its end.
+        state: `Evaluation.state` of the part before; None begins.
+    """
+
+    until_step: int | None
+    state: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -32,15 +47,18 @@ class Evaluation:
             failure.
         seconds: wall time by phase; `total` is always there after `evaluate`.
         status: "completed", "diverged" (the loss left the finite numbers; the same network would do so again),
-            "failed" (out of memory, an exception; trying again may help) or "rejected" (it does not meet what the
-            search requires; it was not trained).
+            "failed" (out of memory, an exception; trying again may help), "rejected" (it does not meet what the
+            search requires; it was not trained) or "pruned" (behind others after a part of the schedule; its metrics
+            are those of that part).
         reason: why there is no result; empty when completed.
+        state: what the next `Part` needs to go on exactly, where the training stopped before its end; else None.
     """
 
     metrics: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     status: str = "completed"
     reason: str = ""
+    state: bytes | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.status not in STATUSES:
@@ -73,18 +91,41 @@ Evaluator = Callable[[Architecture, int], Evaluation]
 """Trains an architecture with a seed. An `EdgenasError` that it raises stops the search: it says that no
 candidate can be evaluated (data gone, disk full). Everything else that it raises fails that one trial."""
 
+
+class PartEvaluator(Protocol):
+    """An evaluator for searches that prune: it trains a candidate part by part."""
+
+    def __call__(self, architecture: Architecture, seed: int, part: Part | None = None) -> Evaluation:
+        """Trains a part of the schedule, all of it for None; metrics, and a state unless it is the last part.
+
+        The last part gives what an uninterrupted training gives. Parts of one candidate may be trained in different
+        processes.
+        """
+
+
 Estimator = Callable[[Architecture], LatencyEstimate]
 
 
-def evaluate(evaluator: Evaluator, architecture: Architecture, seed: int) -> Evaluation:
+def evaluate(
+    evaluator: Evaluator, architecture: Architecture, seed: int, part: Part | None = None
+) -> Evaluation:
     """Calls the evaluator and turns whatever it raises, or whatever is not finite, into data.
+
+    Args:
+        evaluator: a `PartEvaluator` where a part is given.
+        architecture: the network.
+        seed: seed of the training.
+        part: which part of the training; None for all of it.
 
     Raises:
         EdgenasError: the evaluator says that the search cannot go on.
     """
     started = time.monotonic()
     try:
-        outcome = evaluator(architecture, seed)
+        if part is None:
+            outcome = evaluator(architecture, seed)
+        else:
+            outcome = cast(PartEvaluator, evaluator)(architecture, seed, part)
     except EdgenasError:
         raise
     except Exception as error:  # MemoryError among them; KeyboardInterrupt is not an Exception

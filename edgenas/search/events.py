@@ -96,6 +96,7 @@ class TrialDone:
         done: trials finished.
         failed: how many of them failed or diverged.
         rejected: how many were not trained, for what the search requires.
+        pruned: how many were not trained to the end, being behind others.
         duplicates: how many took over the evaluation of an equal network.
         feasible_share: feasible trials among the completed ones, 0 to 1.
         best: the best feasible trial, None when there is none.
@@ -109,6 +110,7 @@ class TrialDone:
     done: int
     failed: int
     rejected: int
+    pruned: int
     duplicates: int
     feasible_share: float
     best: TrialRecord | None
@@ -127,6 +129,7 @@ class TrialDone:
             done=tally.finished,
             failed=tally.failed,
             rejected=tally.rejected,
+            pruned=tally.pruned,
             duplicates=tally.duplicates,
             feasible_share=tally.feasible_share,
             best=tally.best,

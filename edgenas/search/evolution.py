@@ -6,8 +6,8 @@ Where the sources leave a choice, this is what is done here:
   good it is; the winner of the search is the best ever.
 - The tournament draws S members without replacement (the pseudo-code of Real et al. puts each one back), S
   limited to the size of the population. Equal rewards: the younger one wins.
-- A trial that failed or diverged has no reward: it never enters the population. It still used up its number,
-  so the random start is the first P trial numbers whatever became of them.
+- A trial that failed, diverged or was pruned has no reward: it never enters the population. It still used up its
+  number, so the random start is the first P trial numbers whatever became of them.
 - While nothing has completed, children are random.
 
 Every random choice of trial n comes from `numpy.random.default_rng([seed, n])` and the completed trials, so a

@@ -18,7 +18,8 @@ class Ledger:
     Attributes:
         records: the trials in the order in which they ended.
         tally: their best, their counts and their hypervolume.
-        failures_in_a_row: trials that failed or diverged since the last one that completed; rejected ones do not count.
+        failures_in_a_row: trials that failed or diverged since the last one that completed or was pruned; rejected
+            ones do not count.
         first_failure: the first of these; None without any.
     """
 
@@ -37,7 +38,7 @@ class Ledger:
         """Takes up a finished trial."""
         self.records.append(record)
         self.tally.add(record)
-        if record.completed:
+        if record.completed or record.pruned:
             self.forgive()
         elif not record.rejected:
             self.failures_in_a_row += 1

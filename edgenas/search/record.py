@@ -52,6 +52,11 @@ class TrialRecord:
         """Whether the network was not trained, for what the search requires."""
         return self.evaluation.status == "rejected"
 
+    @property
+    def pruned(self) -> bool:
+        """Whether the training was ended before its time."""
+        return self.evaluation.status == "pruned"
+
     def to_attrs(self) -> dict[str, Any]:
         """JSON-ready user attributes."""
         return {

@@ -51,6 +51,7 @@ class SearchResult:
         failed: how many of them failed or diverged.
         duplicates: how many took over the evaluation of an equal network.
         rejected: how many were not trained, for what the search requires.
+        pruned: how many were not trained to the end, being behind others.
         require: see `SearchConfig.require`.
         max_parameters: see `SearchConfig.max_parameters`.
         max_activation_kib: see `SearchConfig.max_activation_kib`.
@@ -74,6 +75,7 @@ class SearchResult:
     failed: int
     duplicates: int
     rejected: int = 0
+    pruned: int = 0
     require: str | None = None
     max_parameters: int | None = None
     max_activation_kib: float | None = None
@@ -113,6 +115,7 @@ class SearchResult:
     def to_dict(self) -> dict[str, Any]:
         """The content of `best.json`."""
         rejected = {"rejected": self.rejected} if self.required else {}
+        pruned = {"pruned": self.pruned} if self.pruned else {}
         unknown = {"measured_error": self.measured_error} if self.measured_error else {}
         return {
             "format": FORMAT,
@@ -142,6 +145,7 @@ class SearchResult:
                 "failed": self.failed,
                 "duplicates": self.duplicates,
                 **rejected,
+                **pruned,
             },
             "hypervolume": self._hypervolume(),
             **self.required,
@@ -249,9 +253,10 @@ def summarise(
         nearest=nearest_to(records) if best is None else None,
         pareto=tuple(points[i] for i in front),
         finished=len(records),
-        failed=sum(not r.completed and not r.rejected for r in records),
+        failed=sum(not r.completed and not r.rejected and not r.pruned for r in records),
         duplicates=sum(r.duplicate_of is not None for r in records),
         rejected=sum(r.rejected for r in records),
+        pruned=sum(r.pruned for r in records),
         require=config.require,
         max_parameters=config.max_parameters,
         max_activation_kib=config.max_activation_kib,

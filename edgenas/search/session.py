@@ -20,6 +20,7 @@ from edgenas.search.hypervolume import Hypervolume, reference_of
 from edgenas.search.ledger import Ledger
 from edgenas.search.objective import NO_LATENCY, Latency, Objective
 from edgenas.search.patience import Patience
+from edgenas.search.pruning import Ladder
 from edgenas.search.record import TrialRecord
 from edgenas.search.requirement import Requirement
 from edgenas.search.result import SearchResult, summarise, write_best
@@ -86,6 +87,7 @@ class Session:
         self._running: dict[int, _Candidate] = {}
         self._waiting: dict[str, list[_Candidate]] = {}
         self._losses: dict[int, int] = {}
+        self._ladder = None if config.halving is None else Ladder(config.halving)
         self._left = 0
         self._remaining = RemainingTime()
 
@@ -108,6 +110,7 @@ class Session:
             make_sampler(config, self._space),
             two_objectives=has_two_objectives(config.algorithm),
             identity=config.identity(self._space),
+            pruner=None if config.halving is None else config.halving.pruner(),
         )
         try:
             for record in store.records():
@@ -125,7 +128,7 @@ class Session:
         finally:
             store.close()
         result = self._store_best()
-        if result.finished and result.failed + result.rejected == result.finished:
+        if result.finished and result.failed + result.rejected + result.pruned == result.finished:
             self._nothing_completed(result)
         return result
 
@@ -192,7 +195,13 @@ class Session:
             limit_seconds = max(_HUNG_SECONDS, _HUNG_IN_BASELINES * usual)
         self._remaining.started(candidate.trial.number)
         self._executor.submit(
-            Job(candidate.trial.number, candidate.architecture, self._config.seed, limit_seconds)
+            Job(
+                candidate.trial.number,
+                candidate.architecture,
+                self._config.seed,
+                limit_seconds,
+                None if self._ladder is None else self._ladder.first_part(),
+            )
         )
 
     def _take(self, done: Done, store: TrialStore, baseline: Baseline) -> None:
@@ -207,7 +216,19 @@ class Session:
                 self._executor.submit(done.job)
                 return
             evaluation = _without_training("failed", f"{done.lost}, {MAX_LOSSES} times")
-        candidate = self._running.pop(number)
+        candidate = self._running[number]
+        if self._ladder is not None:
+            outcome = self._ladder.climb(
+                done.job,
+                evaluation,
+                lambda partial: self._score(partial, candidate, baseline)[1],
+                lambda step, reward: store.prune(candidate.trial, step, reward),
+            )
+            if isinstance(outcome, Job):
+                self._executor.submit(outcome)
+                return
+            evaluation = outcome
+        del self._running[number]
         self._finish(candidate, evaluation, store, baseline)
         # Those that drew the same network while it was evaluated take the outcome over, or try again.
         for follower in self._waiting.pop(candidate.architecture.hash):
@@ -233,9 +254,7 @@ class Session:
             evaluation = replace(evaluation, seconds={"total": 0.0})
         quality = reward = None
         if evaluation.completed:
-            quality, reward = self._objective.score(
-                evaluation.metrics, baseline.evaluation.metrics, candidate.latency
-            )
+            quality, reward = self._score(evaluation, candidate, baseline)
         record = TrialRecord(
             number=candidate.trial.number,
             architecture=candidate.architecture,
@@ -262,6 +281,12 @@ class Session:
         if self._ledger.failures_in_a_row >= MAX_FAILURES_IN_A_ROW:
             self._stop_for_failures()
 
+    def _score(
+        self, evaluation: Evaluation, candidate: _Candidate, baseline: Baseline
+    ) -> tuple[float, float]:
+        # At a rung too the baseline is that of the whole schedule: one scale for all that is stored of a trial.
+        return self._objective.score(evaluation.metrics, baseline.evaluation.metrics, candidate.latency)
+
     def _latency(self, architecture: Architecture) -> tuple[Latency, str]:
         """The predicted latency, or why there is none: one odd network does not end a week of search."""
         try:
@@ -285,7 +310,7 @@ class Session:
         )
 
     def _nothing_completed(self, result: SearchResult) -> None:
-        first = min(self._ledger.records, key=lambda record: record.number)
+        first = min(self._ledger.records, key=lambda record: (record.pruned, record.number))
         more = (
             f" Rejected networks cost no training: go on with more --trials by {resume_command(self._run_dir)}, "
             "or start a new search that requires less."

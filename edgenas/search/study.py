@@ -79,6 +79,7 @@ class TrialStore:
         sampler: an Optuna sampler.
         two_objectives: trials are told (quality, latency bound) and not their reward.
         identity: what makes the search what it is, see `SearchConfig.identity`; None to trust that it is the same.
+        pruner: an Optuna pruner, which `prune` asks; None for none.
 
     Raises:
         UsageError: the study was made with another identity, or `config.json` names an impossible storage.
@@ -93,6 +94,7 @@ class TrialStore:
         *,
         two_objectives: bool = False,
         identity: Mapping[str, Any] | None = None,
+        pruner: Any = None,
     ) -> None:
         self._location = study_location(run_dir)
         self._two_objectives = two_objectives
@@ -112,7 +114,12 @@ class TrialStore:
         self._mirror = Mirror(
             self._location.name, content.directions, content.user_attrs, content.system_attrs, content.trials
         )
-        self._study = optuna.load_study(study_name=self._location.name, storage=self._mirror, sampler=sampler)
+        self._study = optuna.load_study(
+            study_name=self._location.name,
+            storage=self._mirror,
+            sampler=sampler,
+            pruner=pruner or optuna.pruners.NopPruner(),
+        )
         self._queue: deque[_Write] = deque()
         self._begun: OpenTrial | None = None
         self._told: set[int] = set()
@@ -154,6 +161,16 @@ class TrialStore:
         trial, self._begun = self._begun, None
         return trial
 
+    def prune(self, trial: OpenTrial, step: int, reward: float) -> bool:
+        """Tells the pruner of the reward of a running trial after some steps; whether the trial ends there.
+
+        It is stored when the trial is finished. Stored before, a trial that is begun again after a kill would compete
+        with itself.
+        """
+        with study_errors(self._location.shown, "read"):
+            trial.handle.report(reward, step)
+            return bool(trial.handle.should_prune())
+
     def finish(self, trial: OpenTrial, record: TrialRecord) -> None:
         """Stores the outcome as a whole or not at all; with it the trial is finished.
 
@@ -194,7 +211,8 @@ class TrialStore:
                 both = [record.quality, record.latency.minimised]
                 self._study.tell(trial.handle, both if self._two_objectives else record.reward)
             else:
-                self._study.tell(trial.handle, state=optuna.trial.TrialState.FAIL)
+                states = optuna.trial.TrialState
+                self._study.tell(trial.handle, state=states.PRUNED if record.pruned else states.FAIL)
 
     def _put(self, verb: str, number: int) -> None:
         self._queue.append(_Write(verb, self._mirror.trial(number), self._mirror.take_study_attrs()))

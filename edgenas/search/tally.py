@@ -19,20 +19,21 @@ class Tally:
         completed: how many of them have a reward.
         feasible: how many of the completed ones meet the target.
         rejected: how many were not trained, for what the search requires.
+        pruned: how many were not trained to the end, being behind others.
         duplicates: how many took over the evaluation of an equal network.
         best: as `best_of` finds it, None while nothing is feasible.
         volume: of quality and predicted latency.
     """
 
     def __init__(self, reference_ms: float | None) -> None:
-        self.finished = self.completed = self.feasible = self.rejected = self.duplicates = 0
+        self.finished = self.completed = self.feasible = self.rejected = self.pruned = self.duplicates = 0
         self.best: TrialRecord | None = None
         self.volume = Hypervolume(reference_ms)
 
     @property
     def failed(self) -> int:
         """Trials that failed or diverged."""
-        return self.finished - self.completed - self.rejected
+        return self.finished - self.completed - self.rejected - self.pruned
 
     @property
     def feasible_share(self) -> float:
@@ -45,6 +46,7 @@ class Tally:
         self.completed += record.completed
         self.feasible += record.completed and record.feasible
         self.rejected += record.rejected
+        self.pruned += record.pruned
         self.duplicates += record.duplicate_of is not None
         self.volume.add(record)
         if record.completed and record.feasible and (self.best is None or _rank(record) > _rank(self.best)):

@@ -37,6 +37,7 @@ def content(folder: Path) -> list[dict[str, Any]]:
             "state": trial.state.name,
             "values": trial.values,
             "params": trial.params,
+            "rungs": trial.intermediate_values,
             "attrs": {k: v for k, v in trial.user_attrs.items() if k != "seconds"},
         }
         for trial in study.trials
@@ -80,7 +81,7 @@ def test_killed_and_resumed_equals_uninterrupted(uninterrupted: Path, tmp_path: 
     assert not list(folder.glob(".study.*"))
 
 
-@pytest.mark.parametrize("algorithm", ["nsga2", "tpe"])
+@pytest.mark.parametrize("algorithm", ["nsga2", "tpe", "halving"])
 def test_other_algorithms_too(tmp_path: Path, algorithm: str) -> None:
     finish(tmp_path / "whole", "fresh", algorithm)
     folder = tmp_path / "run"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from edgenas.search.evaluation import Evaluation, Evaluator
+from edgenas.search.evaluation import Evaluation, Evaluator, Part
 from edgenas.space.architecture import Architecture
 
 __all__ = ["BASELINE_NUMBER", "Done", "Executor", "ExecutorFactory", "Job"]
@@ -24,12 +24,14 @@ class Job:
         architecture: the network.
         seed: second argument of the evaluator.
         limit_seconds: time after which the evaluation is ended as hung; None for never.
+        part: which part of the training; None for all of it.
     """
 
     number: int
     architecture: Architecture
     seed: int
     limit_seconds: float | None = None
+    part: Part | None = None
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class InProcess:
     def wait(self) -> list[Done]:
         """Evaluates the first job of the queue."""
         job = self._queue.pop(0)
-        return [Done(job, evaluate(self._evaluator, job.architecture, job.seed))]
+        return [Done(job, evaluate(self._evaluator, job.architecture, job.seed, job.part))]
 
     def close(self) -> None:
         """Forgets the queue."""

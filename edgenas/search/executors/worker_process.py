@@ -36,7 +36,7 @@ def start_worker(evaluator: Evaluator, threads: int | None, driver: int) -> None
 
 def run_job(job: Job) -> Evaluation:
     """Evaluates one job."""
-    return evaluate(_evaluators[0], job.architecture, job.seed)
+    return evaluate(_evaluators[0], job.architecture, job.seed, job.part)
 
 
 def _end_with(driver: int) -> None:
