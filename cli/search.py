@@ -139,6 +139,21 @@ _READ_BY = {"population": ("evolution", "nsga2"), "tournament": ("evolution",)}
     "and recommend anew; also with --resume of a finished run.  [default: 0, the best alone is measured]",
 )
 @click.option(
+    "--pruner",
+    type=click.Choice(["halving"]),
+    help="halving: end the training of candidates that are behind. Without it all are trained to the end.",
+)
+@click.option(
+    "--first-rung",
+    type=click.IntRange(1),
+    help="Of halving: steps after which candidates are compared first. [default: a quarter of the schedule]",
+)
+@click.option(
+    "--reduction-factor",
+    type=click.IntRange(2),
+    help="Of halving: the best one of so many goes on, to so many times as many steps. [default: 2]",
+)
+@click.option(
     "--executor",
     type=click.Choice(["local", "ray"]),
     help="Worker processes of this machine, or a Ray cluster. [default: local]",
@@ -204,7 +219,7 @@ def command(
       edgenas search --data nyuv2.npz --tasks segmentation,depth,normals --target-ms 2.5
       edgenas search --algorithm nsga2 --max-parameters 300000
       edgenas search --device edgetpu --device pixel4 --target-ms edgetpu=4 --target-ms pixel4=12
-      edgenas search --preset paper --proxy paper-proxy
+      edgenas search --preset paper --proxy paper-proxy --pruner halving
       edgenas search --workers 4 --trials 200
       edgenas search --resume runs/001 --trials 40
       edgenas search --resume runs/001 --remeasure 5
@@ -283,6 +298,9 @@ def _request(trials: int | None, execution: dict[str, Any], **options: Any) -> A
         loss_weights=options["loss_weights"],
         proxy=options["proxy"],
         schedule=schedule,
+        pruner=options["pruner"],
+        first_rung=options["first_rung"],
+        reduction_factor=options["reduction_factor"],
         trial_seconds=options["trial_seconds"],
         execution=Execution(**execution),
         command=("edgenas", *sys.argv[1:]),
@@ -310,8 +328,9 @@ def _summary(result: SearchResult) -> dict[str, Any]:
 
 def _show(result: SearchResult) -> None:
     click.echo(f"Run folder: {result.run_dir}")
+    pruned = f", {result.pruned} pruned" if result.pruned else ""
     click.echo(
-        f"Trials: {result.finished} finished, {result.failed} failed, {result.duplicates} duplicates; "
+        f"Trials: {result.finished} finished, {result.failed} failed, {result.duplicates} duplicates{pruned}; "
         f"algorithm {result.algorithm}"
     )
     if result.required:

@@ -9,7 +9,7 @@ from typing import Any
 
 from edgenas.datasets import Dataset
 from edgenas.runtime import start_tensorflow
-from edgenas.search import Evaluation
+from edgenas.search import Evaluation, Part
 from edgenas.space import Architecture
 from edgenas.training.config import TrainingConfig
 
@@ -31,8 +31,8 @@ class ProxyTraining:
     proxy: Mapping[str, Any]
     _trainer: Any = field(default=None, init=False, repr=False)
 
-    def __call__(self, architecture: Architecture, seed: int) -> Evaluation:
-        """Trains a fresh network with `seed` and scores it."""
+    def __call__(self, architecture: Architecture, seed: int, part: Part | None = None) -> Evaluation:
+        """Trains a fresh network with `seed`, or the next part of one, and scores it; see `PartEvaluator`."""
         start_tensorflow()
         import keras
 
@@ -41,8 +41,11 @@ class ProxyTraining:
         if self._trainer is None:
             self._trainer = Trainer(self.train, self.validation)
         config = TrainingConfig.from_dict({**self.proxy, "seed": seed})
-        outcome = self._trainer.train(architecture, config)
-        evaluation = Evaluation(outcome.metrics, outcome.seconds, outcome.status, outcome.reason)
+        part = part or Part(None)
+        outcome = self._trainer.train(architecture, config, until_step=part.until_step, state=part.state)
+        evaluation = Evaluation(
+            outcome.metrics, outcome.seconds, outcome.status, outcome.reason, outcome.state
+        )
         del outcome
         keras.backend.clear_session()
         gc.collect()

@@ -12,6 +12,7 @@ from edgenas.errors import UsageError
 from edgenas.runtime import start_tensorflow
 from edgenas.search import (
     Event,
+    Halving,
     Requirement,
     SearchConfig,
     SearchResult,
@@ -73,6 +74,9 @@ class SearchRequest:
         loss_weights: preset of Table 8; None takes the one that fits the data.
         proxy: schedule of every candidate: a preset of `training.config`, or a path that ends in .toml.
         schedule: what differs from `proxy`.
+        pruner: "halving" ends the training of what is behind; None trains every candidate to the end.
+        first_rung: steps after which candidates are compared first; None for a part of the schedule.
+        reduction_factor: one of so many goes on at each rung; None for the default.
         trial_seconds: time limit of a trial; None for a generous one, see `SearchConfig.trial_seconds`.
         execution: where the candidates are trained.
         remeasure: how many of the best networks are measured at the end; 0 measures the best alone.
@@ -102,6 +106,9 @@ class SearchRequest:
     loss_weights: str | None = None
     proxy: str = "proxy"
     schedule: Mapping[str, Any] = field(default_factory=dict)
+    pruner: str | None = None
+    first_rung: int | None = None
+    reduction_factor: int | None = None
     trial_seconds: float | None = None
     execution: Execution = field(default_factory=Execution)
     command: tuple[str, ...] = ()
@@ -130,6 +137,7 @@ def start_search(
     baseline = space.architecture(space.default(), input_shape=shape, head_channels=channels)
     several = search_devices(devices, baseline, request.risk)
     main = several[0] if several else None
+    proxy = _proxy(request, data)
     config = SearchConfig(
         trials=request.trials,
         seed=request.seed,
@@ -142,7 +150,8 @@ def start_search(
         input_shape=shape,
         head_channels=channels,
         data=data.describe(),
-        proxy=_proxy(request, data).to_dict(),
+        proxy=proxy.to_dict(),
+        halving=_halving(request, proxy),
         space_source=request.space,
         device=None if main is None else main.device,
         configuration=None if main is None else main.configuration,
@@ -221,6 +230,7 @@ def resume_search(
         require=stored.get("require"),  # nor any of these.
         max_parameters=stored.get("max_parameters"),
         max_activation_kib=stored.get("max_activation_kib"),
+        halving=None if stored.get("halving") is None else Halving.from_dict(stored["halving"]),
         trial_seconds=trial_seconds or stored.get("trial_seconds"),
         execution=Execution.from_dict(stored.get("execution") or {}, execution or {}).to_dict(),
         remeasure=stored.get("remeasure", 0) if remeasure is None else remeasure,
@@ -238,6 +248,18 @@ def _proxy(request: SearchRequest, data: OpenData) -> TrainingConfig:
         fitting=default_loss_weights(info.tasks, info.depth_unit),
         loss_weights=request.loss_weights,
         changes=request.schedule,
+    )
+
+
+def _halving(request: SearchRequest, proxy: TrainingConfig) -> Halving | None:
+    if request.pruner is None:
+        given = {"--first-rung": request.first_rung, "--reduction-factor": request.reduction_factor}
+        for flag, value in given.items():
+            if value is not None:
+                raise UsageError(f"{flag} {value} belongs to pruning. Add --pruner halving, or leave it out.")
+        return None
+    return Halving.of_schedule(
+        proxy.iterations, first_step=request.first_rung, factor=request.reduction_factor
     )
 
 

@@ -122,6 +122,13 @@ def test_schedule(asked: list[workflow.SearchRequest]) -> None:
     assert (asked[0].proxy, dict(asked[0].schedule)) == ("paper-proxy", {"iterations": 70})
 
 
+def test_pruning(asked: list[workflow.SearchRequest]) -> None:
+    assert run("--pruner", "halving", "--first-rung", "30", "--reduction-factor", "3") == 0
+    assert run() == 0
+    pruning = [(r.pruner, r.first_rung, r.reduction_factor) for r in asked]
+    assert pruning == [("halving", 30, 3), (None, None, None)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -140,6 +147,8 @@ def test_schedule(asked: list[workflow.SearchRequest]) -> None:
         ),
         (("--algorithm", "nsga2", "--tournament", "9"), "take --algorithm evolution."),
         (("--algorithm", "nsga"), "nsga2"),
+        (("--reduction-factor", "1"), "--reduction-factor"),
+        (("--pruner", "halvin"), "halving"),
         (("--max-parameters", "0"), "--max-parameters"),
         (("--max-activation-kib", "0"), "--max-activation-kib"),
         (("--resume", "x", "--algorithm", "tpe"), "Received --algorithm"),
