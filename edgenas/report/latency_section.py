@@ -10,6 +10,7 @@ from edgenas.report.commands import missing
 from edgenas.report.markup import Cell, Html, definitions, join, note, table, tag
 from edgenas.report.model_card import OperatorTime
 from edgenas.report.part_times import operator_times
+from edgenas.report.remeasured_section import remeasured_section
 from edgenas.report.run_data import RunData
 from edgenas.report.scatter_figure import relative_error, scatter_figure
 from edgenas.report.wording import interval, ms, number
@@ -50,7 +51,7 @@ def latency_section(run: RunData) -> Html:
             else note("The profile holds no points.")
         )
         parts.append(tag("div", picture, card if run.profile.card else None, class_="columns"))
-    return join((*parts, _own_models(run)))
+    return join((*parts, _own_models(run), remeasured_section(run)))
 
 
 def _card_entry(key: str, value: object, source: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from edgenas.latency_models.fitted_to import simulated_by
 from edgenas.report.coerce import as_list, as_number, as_source, as_text
 from edgenas.report.devices_section import devices_table
 from edgenas.report.markup import Html, code, definitions, join, note, tag
+from edgenas.report.remeasured_section import what_changed
 from edgenas.report.run_data import Candidate, RunConfig, RunData
 from edgenas.report.wording import duration, interval, ms, number, status_text
 
@@ -33,7 +34,7 @@ def header(run: RunData) -> Html:
         "header",
         tag("p", "edgenas report", class_="kicker"),
         tag("h1", as_text(run.folder.resolve().name) or "run"),
-        tag("p", f"{what}{where}. {_outcome(run)}", class_="lead"),
+        tag("p", f"{what}{where}. {_outcome(run)} {what_changed(run)}".strip(), class_="lead"),
     )
 
 

@@ -22,6 +22,7 @@ from edgenas.report.coerce import (
     as_text,
 )
 from edgenas.report.model_card import ModelCard, read_model_card
+from edgenas.report.remeasured_data import Remeasurement, read_remeasurement
 from edgenas.report.study_data import Trial, read_run_trials
 from edgenas.space.architecture import Architecture
 from edgenas.storage import read_json
@@ -144,6 +145,8 @@ class RunData:
         card: the model card of the export, or None.
         profile: predicted against measured, or None.
         predictor_card: card of the predictor that the search used; empty where there is none.
+        remeasured: what was measured after the search, or None.
+        first_recommended: what best.json says of the network that predictions alone recommend; empty for nothing.
         samples: path of the stored pictures, or None.
         problems: one sentence per part that exists but cannot be read.
     """
@@ -157,6 +160,8 @@ class RunData:
     card: ModelCard | None = None
     profile: Profile | None = None
     predictor_card: dict[str, Any] = field(default_factory=dict)
+    remeasured: Remeasurement | None = None
+    first_recommended: dict[str, Any] = field(default_factory=dict)
     samples: Path | None = None
     problems: tuple[str, ...] = field(default=())
 
@@ -222,6 +227,11 @@ def read_run(folder: Path) -> RunData:
         card=optional(card_path, "model card", read_model_card) if card_path else None,
         profile=optional(folder / "profile.json", "profile", _profile),
         predictor_card=optional(folder / "predictor" / CARD_FILE, "card of the predictor", as_mapping) or {},
+        remeasured=optional(folder / "remeasured.json", "measurements after the search", read_remeasurement),
+        first_recommended=optional(
+            folder / "best.json", "result of the search", lambda raw: as_mapping(raw.get("first_recommended"))
+        )
+        or {},
         samples=samples if samples.is_file() else None,
         problems=tuple(problems),
     )

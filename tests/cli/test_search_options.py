@@ -112,6 +112,22 @@ def test_devices(
     assert _devices(asked[0]) == expected
 
 
+def test_remeasure(
+    asked: list[workflow.SearchRequest], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert run() == 0 and run("--remeasure", "5") == 0
+    assert [request.remeasure for request in asked] == [0, 5]
+    resumed: list[object] = []
+
+    def resume_search(run_dir: Path, *, remeasure: int | None, **_: Any) -> SearchResult:
+        resumed.append(remeasure)
+        return SearchResult(run_dir, None, None, None, (), 4, 0, 0)
+
+    monkeypatch.setattr(workflow, "resume_search", resume_search)
+    assert run("--resume", "x", "--remeasure", "3") == 0 and run("--resume", "x") == 0
+    assert resumed == [3, None]
+
+
 def test_metric_weights_are_handed_on(asked: list[workflow.SearchRequest]) -> None:
     assert run("--metric-weight", "depth=0", "--metric-weight", "segmentation.miou=2") == 0
     assert asked[0].metric_weights == ("depth=0", "segmentation.miou=2")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from edgenas.cli.search_measured import measured_lines
 from edgenas.device_profiles import Measurement
 from edgenas.errors import UsageError
 from edgenas.graph import graph_of, parameter_count
 from edgenas.latency_models import LatencyPredictor
 from edgenas.latency_models.registry import shipped_predictor
+from edgenas.report import write_report
 from edgenas.search import (
     Evaluation,
     SearchConfig,
@@ -186,6 +190,43 @@ def test_what_is_stored(wrong: tuple[Any, SearchConfig, RunFolder], truth: Laten
         True,
         False,
     )
+
+
+def test_the_page_shows_both(wrong: tuple[Any, SearchConfig, RunFolder], truth: LatencyPredictor) -> None:
+    before, settings, run = wrong
+    assert "The best networks on the device" not in write_report(run.root).read_text()
+    after = remeasure(before, settings, run, 4, Device(truth))
+    page = re.sub(r"<(style|script)>.*?</\1>", "", write_report(run.root).read_text(), flags=re.DOTALL)
+    words = html.unescape(re.sub(r"<[^>]*>", "|", page))
+    changed = f"Trial {before.best.number}, which the predictions alone recommend, breaks the latency target: predicted "
+    assert words.count(changed) == 2  # In the head and beside the table.
+    assert f"on the device; trial {after.best.number} is recommended instead." in words
+    assert "host, 5 measured: times 1.67 (the simplest form" in words
+    assert "|−40.0%|" in words and "|+0.0%|" in words and "|yes → no|" in words
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert "remeasured-0-title" in ids and len(ids) == len(set(ids))
+    (run.root / "remeasured.json").write_text("[]")
+    assert "is not the measurements after the search" in write_report(run.root).read_text()
+
+
+def test_what_the_command_says(wrong: tuple[Any, SearchConfig, RunFolder], truth: LatencyPredictor) -> None:
+    before, settings, run = wrong
+    after = remeasure(before, settings, run, 4, Device(truth))
+    checked, changed = measured_lines(after)
+    assert checked.startswith(
+        "Checked on host: 5 networks measured; its predictor is off: times 1.67 (error on networks "
+    )
+    assert changed.startswith(f"First recommended: trial {before.best.number}, predicted ")
+    assert (
+        changed.endswith(f"trial {after.best.number} is recommended now.")
+        and ": over the target of " in changed
+    )
+    assert measured_lines(before) == []
+    device = Device(truth)
+    device.wrong = lambda a: device.measurement(a, factor=WRONG)  # As it was predicted.
+    (run.root / "remeasured.json").unlink()
+    same = measured_lines(remeasure(before, settings, run, 2, device))
+    assert "its predictor needs no correction" in same[0] and same[-1].startswith("The recommendation stays")
 
 
 def test_nothing_is_measured_twice_and_more_can_be_asked_for(
