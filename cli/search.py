@@ -11,7 +11,7 @@ import click
 
 from edgenas.cli.options import data_options, json_option, parse_tasks
 from edgenas.cli.output import format_ms, metrics_table, print_json
-from edgenas.cli.search_devices import device_requests, other_devices
+from edgenas.cli.search_devices import device_requests, other_devices, sram_limit
 from edgenas.cli.search_measured import measured_lines
 from edgenas.cli.search_view import search_view
 from edgenas.device_profiles.measurement import MEASURED
@@ -90,6 +90,12 @@ _READ_BY = {"population": ("evolution", "nsga2"), "tournament": ("evolution",)}
     "--max-activation-kib",
     type=click.FloatRange(0, min_open=True),
     help="Reject networks whose feature maps take more at once, before they are trained.",
+)
+@click.option(
+    "--max-sram-kib",
+    metavar="[DEVICE=]KIB",
+    help="Reject networks that need more SRAM on this Ethos-U, as Vela simulates it, before they are trained; without "
+    "DEVICE on the first Ethos-U among the devices. Some seconds for each network.",
 )
 @click.option(
     "--algorithm",
@@ -274,6 +280,7 @@ def _request(trials: int | None, execution: dict[str, Any], **options: Any) -> A
     trials = trials or preset.get("trials", 50)
     population = options["population"] or preset.get("population", max(4, min(50, trials // 4)))
     tournament = options["tournament"] or preset.get("tournament", max(2, population // 5))
+    sram_device, max_sram_kib = sram_limit(options["max_sram_kib"])
     main, *further = device_requests(
         options["device"], options["configuration"], options["predictor"], options["target_ms"]
     ) or (None,)
@@ -288,6 +295,8 @@ def _request(trials: int | None, execution: dict[str, Any], **options: Any) -> A
         risk=options["risk"],
         max_parameters=options["max_parameters"],
         max_activation_kib=options["max_activation_kib"],
+        max_sram_kib=max_sram_kib,
+        sram_device=sram_device,
         remeasure=options["remeasure"] or 0,
         storage=options["storage"],
         trials=trials,
@@ -372,6 +381,8 @@ def _required(result: SearchResult) -> list[str]:
         words.append(f"at most {result.max_parameters:,} parameters")
     if result.max_activation_kib is not None:
         words.append(f"at most {result.max_activation_kib:,.10g} KiB of activations")
+    if result.max_sram_kib is not None:
+        words.append(f"at most {result.max_sram_kib:,.10g} KiB of SRAM on {result.sram_device} (simulated)")
     return words
 
 

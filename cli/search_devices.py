@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from edgenas.search import SearchResult
     from edgenas.workflow.devices import DeviceRequest
 
-__all__ = ["device_requests", "other_devices"]
+__all__ = ["device_requests", "other_devices", "sram_limit"]
 
 
 def device_requests(
@@ -79,6 +79,32 @@ def other_devices(result: SearchResult) -> list[str]:
     ]
 
 
+def sram_limit(text: str | None) -> tuple[str | None, float | None]:
+    """Device (None where none is named) and KiB of --max-sram-kib.
+
+    Raises:
+        UsageError: it is no positive number.
+    """
+    if text is None:
+        return None, None
+    device, sign, number = text.rpartition("=")
+    value = _positive(number)
+    if value is None or (sign and not device):
+        raise UsageError(
+            "Invalid value for --max-sram-kib. Expected a positive number of KiB, or DEVICE=KIB, such as "
+            f"ethos-u55-128=256. Received {text!r}."
+        )
+    return device or None, value
+
+
+def _positive(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0.0 < value < math.inf else None
+
+
 def _by_device(flag: str, texts: Sequence[str], devices: Sequence[str]) -> dict[str, str]:
     """Device to value; the longest device that a text begins with counts, as addresses may hold a =."""
     found: dict[str, str] = {}
@@ -97,11 +123,8 @@ def _by_device(flag: str, texts: Sequence[str], devices: Sequence[str]) -> dict[
 
 
 def _milliseconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0.0 < value < math.inf:
+    value = _positive(text)
+    if value is None:
         raise UsageError(
             f"Invalid value for --target-ms. Expected a positive number of milliseconds, or DEVICE=MS. "
             f"Received {text!r}."

@@ -80,7 +80,8 @@ def _rejected(run: RunData) -> Html | None:
         return None
     place = as_text(run.config.settings.get("require"))
     limits = any(
-        run.config.settings.get(name) is not None for name in ("max_parameters", "max_activation_kib")
+        run.config.settings.get(name) is not None
+        for name in ("max_parameters", "max_activation_kib", "max_sram_kib")
     )
     what = [f"would not run on {place or 'the accelerator'} as a whole"] if place or not limits else []
     what += ["exceed a limit"] if limits else []

@@ -157,6 +157,10 @@ def _required(settings: dict[str, Any]) -> list[str]:
         words.append(f"at most {parameters:,.0f} parameters")
     if (kib := as_number(settings.get("max_activation_kib"))) is not None:
         words.append(f"at most {kib:,.10g} KiB of activations")
+    if (sram := as_number(settings.get("max_sram_kib"))) is not None:
+        words.append(
+            f"at most {sram:,.10g} KiB of SRAM on {as_text(settings.get('sram_device'))} (simulated)"
+        )
     return words
 
 

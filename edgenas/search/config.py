@@ -99,6 +99,8 @@ class SearchConfig:
         max_parameters: most trainable parameters of a candidate; None for any number.
         max_activation_kib: most KiB that the feature maps of a candidate may take at once, in the number format
             of the device's configuration (int8 without a device); None for any.
+        max_sram_kib: most KiB of SRAM of a candidate on `sram_device`, as Vela simulates it; None for any.
+        sram_device: the Ethos-U that `max_sram_kib` is about, as DEVICE-CONFIGURATION.
         remeasure: how many of the best networks are measured at the end. May change when a run is resumed.
         trial_seconds: time after which a trial counts as hung and is ended; None for 20 times what the baseline
             took, at least ten minutes. May change when a run is resumed.
@@ -131,6 +133,8 @@ class SearchConfig:
     require: str | None = None
     max_parameters: int | None = None
     max_activation_kib: float | None = None
+    max_sram_kib: float | None = None
+    sram_device: str | None = None
     remeasure: int = 0
     halving: Halving | None = None
     trial_seconds: float | None = None
@@ -177,6 +181,11 @@ class SearchConfig:
                 "a positive, finite number",
                 self.trial_seconds is None or 0 < self.trial_seconds < math.inf,
             ),
+            (
+                "max_sram_kib",
+                "a positive, finite number",
+                self.max_sram_kib is None or 0 < self.max_sram_kib < math.inf,
+            ),
             ("remeasure", "0 or more", self.remeasure >= 0),
             ("risk", "a number between 0 and 1", self.risk is None or 0 < self.risk < 1),
             ("devices", "none, or at least 2 with different labels", are_different(self.devices)),
@@ -195,7 +204,7 @@ class SearchConfig:
     @property
     def required(self) -> tuple[str, ...]:
         """Names of the fields that a candidate must meet before it is trained."""
-        names = ("require", "max_parameters", "max_activation_kib")
+        names = ("require", "max_parameters", "max_activation_kib", "max_sram_kib")
         return tuple(name for name in names if getattr(self, name) is not None)
 
     @property
@@ -242,6 +251,8 @@ class SearchConfig:
             "input_shape": list(self.input_shape),
             "head_channels": dict(self.head_channels),
             "proxy": dict(self.proxy),
+            "max_sram_kib": self.max_sram_kib,
+            "sram_device": self.sram_device,
             "remeasure": self.remeasure,
             "halving": None if self.halving is None else self.halving.to_dict(),
             "trial_seconds": self.trial_seconds,

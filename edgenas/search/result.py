@@ -55,6 +55,8 @@ class SearchResult:
         require: see `SearchConfig.require`.
         max_parameters: see `SearchConfig.max_parameters`.
         max_activation_kib: see `SearchConfig.max_activation_kib`.
+        max_sram_kib: see `SearchConfig.max_sram_kib`.
+        sram_device: see `SearchConfig.sram_device`.
         algorithm: see `SearchConfig.algorithm`.
         hypervolume: of quality and predicted latency, and how it grew; None without a device.
         measured_ms: latency of `best` on the device, None when it is not known.
@@ -85,6 +87,8 @@ class SearchResult:
     measured_ms: float | None = None
     measured_source: str | None = None
     measured_error: str = ""
+    max_sram_kib: float | None = None
+    sram_device: str | None = None
     first: TrialRecord | None = None
     first_predicted: TrialRecord | None = None
     remeasured: Remeasured | None = None
@@ -101,6 +105,8 @@ class SearchResult:
             "require": self.require,
             "max_parameters": self.max_parameters,
             "max_activation_kib": self.max_activation_kib,
+            "max_sram_kib": self.max_sram_kib,
+            "sram_device": self.sram_device,
         }
         return {name: value for name, value in asked.items() if value is not None}
 
@@ -260,6 +266,8 @@ def summarise(
         require=config.require,
         max_parameters=config.max_parameters,
         max_activation_kib=config.max_activation_kib,
+        max_sram_kib=config.max_sram_kib,
+        sram_device=config.sram_device,
         algorithm=config.algorithm,
         devices=config.devices,
         hypervolume=hypervolume,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgenas.device_profiles import Measurement, load_device, runner_for
+from edgenas.device_profiles.connection import is_address
 from edgenas.errors import UsageError
-from edgenas.runtime import start_tensorflow
 from edgenas.search import (
     Event,
     Halving,
@@ -39,10 +40,12 @@ from edgenas.workflow.devices import (
     search_devices,
 )
 from edgenas.workflow.execution import Execution
+from edgenas.workflow.fresh_export import export_fresh
 from edgenas.workflow.proxy_training import ProxyTraining
 from edgenas.workflow.remeasure import remeasure as remeasure_best
 from edgenas.workflow.requirements import edgetpu_requirement
 from edgenas.workflow.runs import RunFolder
+from edgenas.workflow.vela_memory import VelaMemory, sram_device, sram_requirement
 
 __all__ = ["SearchRequest", "resume_search", "start_search"]
 
@@ -70,6 +73,8 @@ class SearchRequest:
         require: accelerator that must run every operator of a candidate, "edgetpu"; None for none.
         max_parameters: most trainable parameters of a candidate; None for any number.
         max_activation_kib: most KiB of feature maps of a candidate at once; None for any.
+        max_sram_kib: most KiB of SRAM on an Ethos-U, as Vela simulates it; None for any.
+        sram_device: the Ethos-U; None takes the first one among the devices.
         storage: where the study is kept, see `edgenas.search.storages.location`; None for the run folder.
         loss_weights: preset of Table 8; None takes the one that fits the data.
         proxy: schedule of every candidate: a preset of `training.config`, or a path that ends in .toml.
@@ -101,6 +106,8 @@ class SearchRequest:
     require: str | None = None
     max_parameters: int | None = None
     max_activation_kib: float | None = None
+    max_sram_kib: float | None = None
+    sram_device: str | None = None
     remeasure: int = 0
     storage: str | None = None
     loss_weights: str | None = None
@@ -131,6 +138,7 @@ def start_search(
     space = load_space(request.space, data.tasks)
     weights = parse_metric_weights(request.metric_weights, data.tasks)
     devices = open_devices(_asked(request))
+    names = [f"{d.device}-{d.configuration}" for d in devices if not is_address(d.device)]
     shape = (data.train.info.height, data.train.info.width)
     channels = data.train.info.head_channels
     # Made even when nothing is predicted: it says now whether the space fits the size of the frames.
@@ -161,6 +169,8 @@ def start_search(
         require=request.require,
         max_parameters=request.max_parameters,
         max_activation_kib=request.max_activation_kib,
+        max_sram_kib=request.max_sram_kib,
+        sram_device=None if request.max_sram_kib is None else sram_device(request.sram_device, names),
         trial_seconds=request.trial_seconds,
         execution=request.execution.to_dict(),
         remeasure=request.remeasure,
@@ -231,6 +241,8 @@ def resume_search(
         max_parameters=stored.get("max_parameters"),
         max_activation_kib=stored.get("max_activation_kib"),
         halving=None if stored.get("halving") is None else Halving.from_dict(stored["halving"]),
+        max_sram_kib=stored.get("max_sram_kib"),
+        sram_device=stored.get("sram_device"),
         trial_seconds=trial_seconds or stored.get("trial_seconds"),
         execution=Execution.from_dict(stored.get("execution") or {}, execution or {}).to_dict(),
         remeasure=stored.get("remeasure", 0) if remeasure is None else remeasure,
@@ -300,7 +312,7 @@ def _run(
             run.root,
             resume=resume,
             on_event=handler,
-            requirements=_requirements(config, dtype),
+            requirements=_requirements(config, dtype, run),
             before_begin=before_begin,
             other_estimators=estimators[1:],
             executor=execution.make,
@@ -319,7 +331,7 @@ def _run(
     return result.with_measurement(measurement.latency_ms, measurement.source)
 
 
-def _requirements(config: SearchConfig, dtype: str) -> list[Requirement]:
+def _requirements(config: SearchConfig, dtype: str, run: RunFolder) -> list[Requirement]:
     """What the configuration asks of every candidate, the cheapest to check first."""
     found = []
     if config.max_parameters is not None:
@@ -328,6 +340,8 @@ def _requirements(config: SearchConfig, dtype: str) -> list[Requirement]:
         found.append(activation_limit(config.max_activation_kib, dtype))
     if config.require is not None:
         found.append(edgetpu_requirement())
+    if config.max_sram_kib is not None and config.sram_device is not None:
+        found.append(sram_requirement(config.max_sram_kib, VelaMemory(config.sram_device, run.root)))
     return found
 
 
@@ -338,22 +352,10 @@ def measure_architecture(
 
     Latency does not depend on the weights, so fresh ones do. A measurement that failed says why.
     """
-    import tempfile
-
-    import numpy as np
-
     runner = runner_for(load_device(device), configuration)
     if not runner.probe().available:
         return None
-    start_tensorflow()
-    from edgenas.export.convert import to_tflite
-    from edgenas.networks import build_model
-
-    dtype = runner.configuration.dtype
-    shape = (1, architecture.input_height, architecture.input_width, 3)
-    noise = np.random.default_rng(0).uniform(-1, 1, (2, *shape)).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.tflite"
-        images = noise if dtype == "int8" else None
-        path.write_bytes(to_tflite(build_model(architecture), dtype=dtype, representative=images))
+        export_fresh(architecture, runner.configuration.dtype, path)
         return runner.measure_one(path, Path(folder))

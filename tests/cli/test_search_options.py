@@ -112,6 +112,15 @@ def test_devices(
     assert _devices(asked[0]) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("256", (None, 256.0)), ("ethos-u55-128=96.5", ("ethos-u55-128", 96.5))],
+)
+def test_sram(asked: list[workflow.SearchRequest], text: str, expected: tuple[str | None, float]) -> None:
+    assert run("--max-sram-kib", text) == 0
+    assert (asked[0].sram_device, asked[0].max_sram_kib) == expected
+
+
 def test_remeasure(
     asked: list[workflow.SearchRequest], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -167,6 +176,9 @@ def test_pruning(asked: list[workflow.SearchRequest]) -> None:
         (("--pruner", "halvin"), "halving"),
         (("--max-parameters", "0"), "--max-parameters"),
         (("--max-activation-kib", "0"), "--max-activation-kib"),
+        (("--max-sram-kib", "0"), "Expected a positive number of KiB"),
+        (("--max-sram-kib", "=5"), "Received '=5'"),
+        (("--max-sram-kib", "ethos-u55-128"), "Received 'ethos-u55-128'"),
         (("--resume", "x", "--algorithm", "tpe"), "Received --algorithm"),
     ],
 )

@@ -198,7 +198,9 @@ def test_the_page_shows_both(wrong: tuple[Any, SearchConfig, RunFolder], truth: 
     after = remeasure(before, settings, run, 4, Device(truth))
     page = re.sub(r"<(style|script)>.*?</\1>", "", write_report(run.root).read_text(), flags=re.DOTALL)
     words = html.unescape(re.sub(r"<[^>]*>", "|", page))
-    changed = f"Trial {before.best.number}, which the predictions alone recommend, breaks the latency target: predicted "
+    changed = (
+        f"Trial {before.best.number}, which the predictions alone recommend, breaks the latency target: "
+    )
     assert words.count(changed) == 2  # In the head and beside the table.
     assert f"on the device; trial {after.best.number} is recommended instead." in words
     assert "host, 5 measured: times 1.67 (the simplest form" in words
