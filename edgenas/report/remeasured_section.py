@@ -43,8 +43,8 @@ def remeasured_section(run: RunData) -> Html | None:
 
 def what_changed(run: RunData) -> str:
     """One sentence: which network is recommended now, and which one the predictions alone put first."""
-    first = run.first_recommended
     best = run.best
+    first = best.first_recommended if best else {}
     if run.remeasured is None or not first:
         return ""
     trial = as_text(first.get("trial"))

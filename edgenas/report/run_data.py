@@ -88,6 +88,7 @@ class Candidate:
         measured_ms: latency on the device, found after the search, None where it was not.
         source: how that came about, "measured" or "simulated"; None without it.
         others: predicted latency and its interval on the further devices, by their labels.
+        first_recommended: what best.json says of the network that predictions alone recommend; empty for nothing.
     """
 
     trial: int | None
@@ -101,6 +102,7 @@ class Candidate:
     measured_ms: float | None
     source: str | None = None
     others: dict[str, tuple[float | None, tuple[float, float] | None]] = field(default_factory=dict)
+    first_recommended: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +148,6 @@ class RunData:
         profile: predicted against measured, or None.
         predictor_card: card of the predictor that the search used; empty where there is none.
         remeasured: what was measured after the search, or None.
-        first_recommended: what best.json says of the network that predictions alone recommend; empty for nothing.
         samples: path of the stored pictures, or None.
         problems: one sentence per part that exists but cannot be read.
     """
@@ -161,7 +162,6 @@ class RunData:
     profile: Profile | None = None
     predictor_card: dict[str, Any] = field(default_factory=dict)
     remeasured: Remeasurement | None = None
-    first_recommended: dict[str, Any] = field(default_factory=dict)
     samples: Path | None = None
     problems: tuple[str, ...] = field(default=())
 
@@ -228,10 +228,6 @@ def read_run(folder: Path) -> RunData:
         profile=optional(folder / "profile.json", "profile", _profile),
         predictor_card=optional(folder / "predictor" / CARD_FILE, "card of the predictor", as_mapping) or {},
         remeasured=optional(folder / "remeasured.json", "measurements after the search", read_remeasurement),
-        first_recommended=optional(
-            folder / "best.json", "result of the search", lambda raw: as_mapping(raw.get("first_recommended"))
-        )
-        or {},
         samples=samples if samples.is_file() else None,
         problems=tuple(problems),
     )
@@ -293,6 +289,7 @@ def _candidate(raw: dict[str, Any]) -> Candidate:
             for label, found in as_mapping(raw.get("other_devices")).items()
             if (other := as_mapping(found))
         },
+        first_recommended=as_mapping(raw.get("first_recommended")),
     )
 
 
