@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgenas.datasets.augmentation import Augmentation
 from edgenas.datasets.classes import CITYSCAPES_19, NYUV2_13, NYUV2_40, VOID, palette
 from edgenas.datasets.dataset import Dataset
+from edgenas.datasets.in_memory import ArrayDataset, in_memory
 from edgenas.datasets.load import load_dataset
 from edgenas.datasets.pipeline import make_pipeline
 from edgenas.datasets.records import TASKS, DatasetInfo, Frame
@@ -15,10 +16,12 @@ __all__ = [
     "NYUV2_40",
     "TASKS",
     "VOID",
+    "ArrayDataset",
     "Augmentation",
     "Dataset",
     "DatasetInfo",
     "Frame",
+    "in_memory",
     "load_dataset",
     "make_pipeline",
     "palette",
