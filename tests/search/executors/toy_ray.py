@@ -11,17 +11,28 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from toy_search import fragile_evaluator, toy_config, toy_estimator, toy_evaluator, toy_space
+from toy_search import (
+    HEAD_CHANNELS,
+    INPUT_SHAPE,
+    fragile_evaluator,
+    toy_config,
+    toy_estimator,
+    toy_evaluator,
+    toy_space,
+)
 
 from edgenas.errors import EdgenasError
 from edgenas.search import Evaluation, Event, TrialDone, run_search
+from edgenas.search.executors import Job
 from edgenas.search.executors.ray_executor import RayExecutor
 from edgenas.space import Architecture
 
 
 @dataclass
 class Toy:
-    """Sleeps, and may do what `deed` says for one network in three (not the baseline); counts its calls in files of `folder`.
+    """Sleeps, and may do what `deed` says for one network in three; counts its calls in files of `folder`.
+
+    The baseline is not one of these.
 
     Attributes:
         folder: one file a call, NETWORK-CALL-PROCESS.
@@ -100,13 +111,20 @@ def _fail() -> None:
 
 
 def slow_evaluator(architecture: Architecture, seed: int) -> Evaluation:
-    time.sleep(0.3)
+    time.sleep(0.5)
     return fragile_evaluator(architecture, seed)
 
 
 def sleeping_evaluator(architecture: Architecture, seed: int) -> Evaluation:
     time.sleep(60)
     return toy_evaluator(architecture, seed)
+
+
+def some_job() -> Job:
+    network = toy_space().architecture(
+        toy_space().default(), input_shape=INPUT_SHAPE, head_channels=HEAD_CHANNELS
+    )
+    return Job(0, network, 0)
 
 
 def tell(event: Event) -> None:
