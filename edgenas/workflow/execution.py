@@ -77,6 +77,16 @@ class Execution:
             MissingDependencyError: a package for this executor is missing.
             EdgenasError: the cluster cannot be reached.
         """
+        if self.executor == "ray":
+            from edgenas.search.executors.ray_executor import RayExecutor
+
+            return RayExecutor(
+                evaluator,
+                address=self.address or "local",
+                workers=self.workers,
+                cpus_per_trial=self.cpus_per_trial,
+                gpus_per_trial=self.gpus_per_trial,
+            )
         from edgenas.search.executors.local import LocalWorkers
 
         return LocalWorkers(evaluator, workers=self.workers or 1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from edgenas.datasets import Dataset
+from edgenas.datasets import Dataset, in_memory
 from edgenas.runtime import start_tensorflow
 from edgenas.search import Evaluation, Part
 from edgenas.space import Architecture
@@ -50,6 +50,10 @@ class ProxyTraining:
         keras.backend.clear_session()
         gc.collect()
         return evaluation
+
+    def portable(self) -> ProxyTraining:
+        """The same with its frames in memory, for a machine that does not have the files."""
+        return replace(self, train=in_memory(self.train), validation=in_memory(self.validation))
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the trainer, whose pipelines and constants belong to one process."""

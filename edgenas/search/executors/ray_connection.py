@@ -81,14 +81,15 @@ def connect(address: str, *, cpus: float | None = None) -> Connection:
         options |= {"address": LOCAL, "num_cpus": cpus, "include_dashboard": False}
     else:
         environment = None
+        # Ray takes up the token of a cluster on this machine by itself only where it is asked for "auto".
+        options["address"] = address
         address = _found(address)
         _probe(address)
-        options["address"] = address
     try:
         ray.init(**options)
     except Exception as error:
         ray.shutdown()
-        raise _no_cluster(address, describe(error)) from error
+        raise _no_cluster(address, describe(error), connecting=True) from error
     finally:
         if environment is not None:
             os.environ["RAY_ADDRESS"] = environment
@@ -139,7 +140,7 @@ def _probe(address: str) -> None:
         raise _no_cluster(address, "something else than Ray listens there")
 
 
-def _no_cluster(address: str, why: str) -> EdgenasError:
+def _no_cluster(address: str, why: str, *, connecting: bool = False) -> EdgenasError:
     if address == LOCAL:
         return EdgenasError(f"No Ray cluster could be started on this machine: {why}.")
     if address.startswith(_CLIENT):
@@ -148,6 +149,10 @@ def _no_cluster(address: str, why: str) -> EdgenasError:
         more = (
             "Start one with: ray start --head\n"
             "Or join this machine to one, without giving it trials: ray start --address HOST:PORT --num-cpus 0"
+        )
+    if connecting:
+        more += (
+            "\nIf the cluster asks for a token, as new ones do: --address auto, or set RAY_AUTH_MODE=token"
         )
     return EdgenasError(f"No Ray cluster can be reached at {address}: {why}.\n{more}")
 

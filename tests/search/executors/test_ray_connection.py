@@ -81,7 +81,7 @@ def test_a_server_that_never_answers_is_not_waited_for(listener: Any) -> None:
 
 @pytest.mark.parametrize("address", ["here", "host:", "host:port", "ray://host", ":6379", "host:70000"])
 def test_what_is_no_address_is_refused(address: str) -> None:
-    with pytest.raises(UsageError, match="is no address of a Ray cluster. Expected local, auto, HOST:PORT"):
+    with pytest.raises(UsageError, match=r"is no address of a Ray cluster\. Expected local, auto, HOST:PORT"):
         connect(address)
 
 
@@ -113,6 +113,12 @@ def test_trials_fit_on_a_node_as_its_scarcest_resource_allows() -> None:
     assert Need(gpus=0.5).slots(resources) == 2
     assert Need(memory_bytes=3 * 2**30).slots(resources) == 3
     assert Need().slots({"memory": 1.0}) == Need(gpus=1).slots({"CPU": 4.0}) == 0
+
+
+@pytest.fixture(autouse=True)
+def private_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray leaves the token of a new cluster in the home folder."""
+    monkeypatch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -158,7 +164,7 @@ def foreign_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     ]  # fmt: skip
     process = subprocess.Popen(
         command,
-        env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0"},
+        env={**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "HOME": str(root)},
         cwd=root,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -183,7 +189,9 @@ def wait_for(port: int) -> int:
 
 
 @pytest.mark.parametrize("kind", [0, 1])
-def test_a_node_without_edgenas_is_named_before_a_trial_is_spent(foreign_cluster: str, kind: int) -> None:
+def test_a_node_without_edgenas_is_named_before_a_trial_is_spent(
+    foreign_cluster: str, kind: int, tmp_path: Path
+) -> None:
     address = foreign_cluster.split()[kind]
     code = (
         "import sys; from toy_search import toy_evaluator; from edgenas.errors import EdgenasError\n"
@@ -192,7 +200,12 @@ def test_a_node_without_edgenas_is_named_before_a_trial_is_spent(foreign_cluster
         "except EdgenasError as error: print(error)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=100
+        [sys.executable, "-c", code],
+        env=environment(),
+        cwd=tmp_path,  # Ray would let the node look for modules in the driver's
+        capture_output=True,
+        text=True,
+        timeout=100,
     )
     assert "1 of 1 nodes of the Ray cluster cannot evaluate trials as this machine would" in done.stdout
     assert "edgenas is missing (expected 0." in done.stdout and "TensorFlow" not in done.stdout
