@@ -20,7 +20,7 @@ from edgenas.search.record import TrialRecord
 from edgenas.search.storages.errors import ForeignWriterError, StudyUnavailable, study_errors
 from edgenas.search.storages.location import STUDY_NAME, StudyLocation
 from edgenas.search.storages.mirror import Mirror
-from edgenas.search.storages.opening import IDENTITY, create_study, open_backend, study_exists
+from edgenas.search.storages.opening import IDENTITY, create_study, no_such_study, open_backend, study_exists
 from edgenas.space.space import Decisions, SearchSpace
 
 __all__ = [
@@ -36,6 +36,9 @@ __all__ = [
 # A power cut may take back what was finished since the last wait for the disk. Where trials take longer than this,
 # every one waits; where they are quicker, a wait would take longer than they do.
 _DURABLE_EVERY_SECONDS = 1.0
+
+# A run that has this file had trials; `edgenas.search.result` writes it.
+_RESULT_FILE = "best.json"
 
 _METRICS = ("reward",)
 _TWO_METRICS = ("quality", "latency")
@@ -101,6 +104,8 @@ class TrialStore:
         self._ask_for_all = isinstance(sampler, SeededSampler) and sampler.asks_for_all_decisions
         metrics = _TWO_METRICS if two_objectives else _METRICS
         if not study_exists(self._location):
+            if self._location.shared and (run_dir / _RESULT_FILE).exists():
+                raise no_such_study(self._location)
             create_study(self._location, ("maximize", "minimize")[: len(metrics)], metrics, identity)
         self._backend = open_backend(self._location, writable=True)
         try:

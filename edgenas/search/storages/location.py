@@ -54,6 +54,11 @@ class StudyLocation:
         return self.file is not None and self.file.name != STUDY_FILE
 
     @property
+    def shared(self) -> bool:
+        """Whether other runs may keep their studies there too."""
+        return self.name != STUDY_NAME
+
+    @property
     def shown(self) -> str:
         """How messages call it."""
         return str(self.file) if self.file is not None else f"{self.name!r} at {self.url}"

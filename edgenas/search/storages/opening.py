@@ -15,7 +15,7 @@ from edgenas.search.storages.location import StudyLocation
 from edgenas.search.storages.postgresql import create_postgresql_study, open_postgresql
 from edgenas.search.storages.sqlite import create_sqlite_study, open_sqlite
 
-__all__ = ["IDENTITY", "create_study", "open_backend", "study_exists"]
+__all__ = ["IDENTITY", "create_study", "no_such_study", "open_backend", "study_exists"]
 
 IDENTITY = "configuration"
 """User attribute of the study: what decides what a trial number means, see `SearchConfig.identity`."""
@@ -34,11 +34,7 @@ def open_backend(where: StudyLocation, *, writable: bool) -> Backend:
         except LookupError as error:
             if where.file is not None and not where.journal:
                 raise
-            place = where.file or where.url
-            raise UsageError(
-                f"No study {where.name!r} in {place}, where config.json says that it is. Was it deleted, or is this "
-                "another server?"
-            ) from error
+            raise no_such_study(where) from error
 
 
 def _open(where: StudyLocation, *, writable: bool) -> Backend:
@@ -51,6 +47,14 @@ def _open(where: StudyLocation, *, writable: bool) -> Backend:
     if not where.file.is_file():
         raise UsageError(f"No study at {where.file}: the file does not exist.")
     return JournalBackend(where.file, where.name)
+
+
+def no_such_study(where: StudyLocation) -> UsageError:
+    """The error for a shared place that does not hold the study of a run."""
+    return UsageError(
+        f"No study {where.name!r} in {where.file or where.url}, where config.json says that it is. Was it deleted, or "
+        "is this another server? Put it back, or start a new run in another folder."
+    )
 
 
 def study_exists(where: StudyLocation) -> bool:

@@ -39,18 +39,19 @@ class SqliteBackend(DatabaseBackend):
         self._writable = writable
         super().__init__(_storage(path), name, str(path), _synchronise if writable else None)
         if writable:
-            self._set_journal("WAL")
+            self._run("PRAGMA journal_mode=WAL")
 
     def close(self) -> None:
         """Makes one plain file of it again, unless somebody else still reads it or the disk is full."""
         if self._writable:
             with contextlib.suppress(Exception):
-                self._set_journal("DELETE")
+                self._run("PRAGMA busy_timeout=2000", "PRAGMA journal_mode=DELETE")
         super().close()
 
-    def _set_journal(self, mode: str) -> None:
+    def _run(self, *statements: str) -> None:
         with self._engine.connect() as connection:
-            connection.exec_driver_sql(f"PRAGMA journal_mode={mode}")
+            for statement in statements:
+                connection.exec_driver_sql(statement)
 
 
 def open_sqlite(path: Path, name: str, *, writable: bool) -> SqliteBackend:

@@ -65,8 +65,11 @@ def test_a_config_that_was_edited_does_not_reach_another_study(
     assert len(read_frozen_trials(tmp_path / "b")) == 3
     configs[0]["study_name"] = "edgenas-gone"
     (tmp_path / "a/config.json").write_text(json.dumps(configs[0]))
-    with pytest.raises(UsageError, match=r"No study 'edgenas-gone' in .*Was it deleted"):
+    gone = r"No study 'edgenas-gone' in .*Was it deleted"
+    with pytest.raises(UsageError, match=gone):
         read_trials(tmp_path / "a")
+    with pytest.raises(UsageError, match=gone):  # It had trials: not begun anew in silence.
+        search(tmp_path / "a", trials=5, storage=storage, resume=True)
 
 
 def write_as_before(folder: Path, trials: int, algorithm: str) -> None:
