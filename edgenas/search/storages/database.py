@@ -189,9 +189,12 @@ class DatabaseBackend:
 
     def _count(self, session: Session) -> int:
         m = self._models
-        # The row of the study is locked, as Optuna does: nobody else can add a trial meanwhile.
-        session.query(m.StudyModel).filter_by(study_id=self._study_id).with_for_update().one()
-        return int(session.query(m.TrialModel).filter_by(study_id=self._study_id).count())
+        if self._engine.dialect.name != "sqlite":  # which locks the whole file by itself
+            # The row of the study is locked, as Optuna does: nobody else can add a trial meanwhile.
+            session.query(m.StudyModel).filter_by(study_id=self._study_id).with_for_update().one()
+        columns = m.TrialModel.__table__.c
+        counted = sqlalchemy.select(sqlalchemy.func.count(columns.trial_id))
+        return int(session.execute(counted.where(columns.study_id == self._study_id)).scalar_one())
 
     def _stored_before(self, session: Session, trial: Any) -> int | None:
         """Identifier of this very trial where its commit succeeded and only the answer was lost."""
