@@ -78,8 +78,8 @@ def create_sqlite_study(path: Path, create: Callable[[Any], None]) -> None:
         storage.engine.dispose()
 
 
-def _synchronise(session: Any, durable: bool) -> None:
-    session.connection().exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+def _synchronise(connection: Any, durable: bool) -> None:
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
 
 
 def _check_integrity(path: Path) -> None:
