@@ -152,7 +152,7 @@ _READ_BY = {"population": ("evolution", "nsga2"), "tournament": ("evolution",)}
 @click.option(
     "--first-rung",
     type=click.IntRange(1),
-    help="Of halving: steps after which candidates are compared first. [default: a quarter of the schedule]",
+    help="Of halving: steps after which candidates are compared first. [default: half of the schedule]",
 )
 @click.option(
     "--reduction-factor",

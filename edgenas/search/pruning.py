@@ -30,7 +30,7 @@ from edgenas.search.executors import Job
 __all__ = ["DEFAULT_FACTOR", "DEFAULT_FIRST_PART", "Halving", "Ladder"]
 
 DEFAULT_FACTOR = 2
-DEFAULT_FIRST_PART = 1 / 4
+DEFAULT_FIRST_PART = 1 / 2
 """Where the first rung is, as a part of the schedule."""
 
 
