@@ -129,7 +129,9 @@ def _trial(trial: Any) -> Trial:
     if total is None and trial.duration is not None:
         total = trial.duration.total_seconds()
     reward = as_number(attrs.get("reward"))
-    if reward is None and trial.values:
+    if (
+        reward is None and trial.values and trial.state.name == "COMPLETE"
+    ):  # Optuna gives pruned ones a value too.
         reward = as_number(trial.values[0])
     return Trial(
         number=trial.number,

@@ -108,6 +108,8 @@ def _values(record: TrialRecord, tally: Tally) -> dict[str, float | None]:
     }
     for label, other in record.latency.others.items():
         values[f"trial/predicted_ms on {label}"] = other.predicted_ms
-    for task, metrics in record.evaluation.metrics.items():
+    # What a pruned trial has is of a shorter schedule: on these curves it would look like a bad network.
+    reached = {} if record.pruned else record.evaluation.metrics
+    for task, metrics in reached.items():
         values.update({f"{task}/{metric}": value for metric, value in metrics.items()})
     return values
