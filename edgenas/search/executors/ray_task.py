@@ -71,7 +71,7 @@ def _outcome(reference: Any, job: Job, threads: int) -> Refusal | Evaluation:
     if isinstance(evaluator, Refusal):
         return evaluator
     try:
-        return evaluate(evaluator, job.architecture, job.seed)
+        return evaluate(evaluator, job.architecture, job.seed, job.part)
     except EdgenasError as error:
         return Refusal(str(error), isinstance(error, UsageError))
 

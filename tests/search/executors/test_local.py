@@ -12,10 +12,18 @@ from typing import Any
 
 import pytest
 from toy_evaluators import Misbehaving
-from toy_search import fragile_evaluator, toy_config, toy_estimator, toy_evaluator, toy_space
+from toy_search import (
+    TOY_ITERATIONS,
+    fragile_evaluator,
+    toy_config,
+    toy_estimator,
+    toy_evaluator,
+    toy_part_evaluator,
+    toy_space,
+)
 
 from edgenas.errors import EdgenasError
-from edgenas.search import Event, TrialDone, WorkerLost, read_trials, run_search
+from edgenas.search import Event, Halving, TrialDone, WorkerLost, read_trials, run_search
 from edgenas.search.executors import Job
 from edgenas.search.executors.local import LocalWorkers
 from edgenas.search.record import TrialRecord
@@ -56,6 +64,15 @@ def test_one_worker_finds_what_the_search_itself_finds(tmp_path: Path) -> None:
     assert without_seconds(tmp_path / "run") == without_seconds(tmp_path / "here")
     best = [(tmp_path / name / "best.json").read_text() for name in ("run", "here")]
     assert best[0] == best[1]
+
+
+def test_pruning_with_one_worker_finds_what_the_search_itself_finds(tmp_path: Path) -> None:
+    halving = Halving.of_schedule(TOY_ITERATIONS, first_step=10)
+    search(tmp_path, toy_part_evaluator, workers=1, halving=halving)
+    config = toy_config(halving=halving)
+    run_search(config, toy_space(), toy_part_evaluator, toy_estimator, tmp_path / "here")
+    assert without_seconds(tmp_path / "run") == without_seconds(tmp_path / "here")
+    assert {r.evaluation.status for r in read_trials(tmp_path / "run")} == {"completed", "pruned"}
 
 
 def test_several_workers_share_the_trials_and_train_no_network_twice(tmp_path: Path) -> None:

@@ -17,11 +17,20 @@ from typing import Any
 import numpy as np
 import pytest
 from toy_ray import NotLoadable, Toy, WithArrays
-from toy_search import HEAD_CHANNELS, INPUT_SHAPE, toy_config, toy_estimator, toy_evaluator, toy_space
+from toy_search import (
+    HEAD_CHANNELS,
+    INPUT_SHAPE,
+    TOY_ITERATIONS,
+    toy_config,
+    toy_estimator,
+    toy_evaluator,
+    toy_part_evaluator,
+    toy_space,
+)
 
 from edgenas.datasets import load_dataset
 from edgenas.errors import EdgenasError
-from edgenas.search import Event, TrialDone, WorkerLost, read_trials, run_search
+from edgenas.search import Event, Halving, TrialDone, WorkerLost, read_trials, run_search
 from edgenas.search.executors import Done, Job
 from edgenas.search.executors.ray_connection import connect, import_ray
 from edgenas.search.executors.ray_executor import RayExecutor
@@ -139,6 +148,19 @@ def kill_node(node: Any) -> None:
     for worker in workers:
         with contextlib.suppress(ProcessLookupError):
             os.kill(worker, signal.SIGKILL)
+
+
+def test_parts_of_a_pruned_search_go_on_wherever_a_worker_is_free(address: str, tmp_path: Path) -> None:
+    halving = Halving.of_schedule(TOY_ITERATIONS, first_step=10)
+    search(address, tmp_path, toy_part_evaluator, trials=16, algorithm="random", halving=halving)
+    records = read_trials(tmp_path / "run")
+    assert {r.evaluation.status for r in records} == {"completed", "pruned"}
+    whole = [r for r in records if r.completed and r.duplicate_of is None]
+    # The toy evaluator fails where it is given another state than that of the part before.
+    assert whole and all(r.evaluation.seconds["steps"] == TOY_ITERATIONS for r in whole)
+    assert [r.evaluation.metrics for r in whole] == [
+        toy_part_evaluator(r.architecture, 0).metrics for r in whole
+    ]
 
 
 def test_a_killed_node_loses_no_trial(
