@@ -1,12 +1,12 @@
 """Kills `edgenas search` with signal 9 at random moments, resumes it each time, and looks at what became of the study.
 
-    python experiments/kill_search.py FOLDER [--kills 20] [--trials 60] [--seed 0] [--whole] -- --device none --iterations 2 ...
+    python experiments/kill_search.py FOLDER [--kills 20] [--trials 60] [--whole] -- --device none --iterations 2
 
-What stands behind `--` goes to `edgenas search`. The moments are uniform between 1 and `--longest` seconds after the start
-of each session; a session that ends before its moment ends the series early. `--whole` runs the same search once more
-without a kill and compares the two trial by trial, everything but the wall times: with one worker they are equal. Always
-looked at: every trial number is finished once, and what was finished before a kill is not touched afterwards (its
-wall times are the same to the last digit). Prints one JSON value; exits with 1 where something does not hold.
+What stands behind `--` goes to `edgenas search`. The moments are uniform between 1 and `--longest` seconds after the
+start of each session; a session that ends before its moment ends the series early. `--whole` runs the same search once
+more without a kill and compares the two trial by trial, everything but the wall times: with one worker they are equal.
+Always looked at: every trial number is finished once, and what was finished before a kill is not touched afterwards
+(its wall times are the same to the last digit). Prints one JSON value; exits with 1 where something does not hold.
 """
 
 from __future__ import annotations
