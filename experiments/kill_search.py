@@ -58,13 +58,13 @@ def main() -> None:
     parser.add_argument("--longest", type=float, default=25.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--whole", action="store_true")
-    parser.add_argument("options", nargs="*")
-    given = parser.parse_args()
+    end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    given, options = parser.parse_args(sys.argv[1:end]), sys.argv[end + 1 :]
     moments, run = random.Random(given.seed), given.folder / "killed"
     kills, counts, touched = 0, [], set[int]()
     before: dict[int, dict[str, Any]] = {}
     while kills < given.kills:
-        process = subprocess.Popen(command(run, given.trials, given.options), stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(command(run, given.trials, options), stdout=subprocess.DEVNULL)
         try:
             process.wait(moments.uniform(1.0, given.longest))
             break
@@ -78,7 +78,7 @@ def main() -> None:
         counts.append(len(now))
         print(f"kill {kills}: {len(now)} trials finished", file=sys.stderr)
     started = time.monotonic()
-    subprocess.run(command(run, given.trials, given.options), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command(run, given.trials, options), check=True, stdout=subprocess.DEVNULL)
     now = finished(run)
     touched |= {n for n, attrs in before.items() if now.get(n) != attrs}
     found: dict[str, Any] = {
@@ -90,7 +90,7 @@ def main() -> None:
     }
     if given.whole:
         whole = given.folder / "whole"
-        subprocess.run(command(whole, given.trials, given.options), check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(command(whole, given.trials, options), check=True, stdout=subprocess.DEVNULL)
         found["equal_to_the_uninterrupted"] = without_times(now) == without_times(finished(whole))
         found["best_is_equal"] = (run / "best.json").read_bytes() == (whole / "best.json").read_bytes()
     print(json.dumps(found, indent=1))
