@@ -33,6 +33,9 @@ def start_tensorflow() -> None:
         raise MissingDependencyError("tensorflow-cpu", "train", "Building and training networks") from error
     if keras.backend.backend() != "tensorflow":
         raise MissingDependencyError("keras with KERAS_BACKEND=tensorflow", "train", "Building networks")
+    if os.environ["TF_CPP_MIN_LOG_LEVEL"] >= "2":
+        # Every candidate is another graph; TensorFlow takes that for retracing and warns of it.
+        tf.get_logger().setLevel("ERROR")
     tf.config.experimental.enable_op_determinism()
 
 
