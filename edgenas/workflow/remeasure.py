@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 
 from edgenas.device_profiles import Measurement, load_device, runner_for
 from edgenas.device_profiles.measurement import FAILED, MEASURED, OK
-from edgenas.errors import EdgenasError
+from edgenas.errors import EdgenasError, UsageError
 from edgenas.search import Event, SearchConfig, SearchInterrupted, SearchResult, TrialRecord, read_trials
+from edgenas.search.baseline import BASELINE_FILE
 from edgenas.search.evaluation import describe
 from edgenas.search.events import Remark
 from edgenas.search.hypervolume import Hypervolume
@@ -19,6 +20,7 @@ from edgenas.search.objective import Latency, judge_of
 from edgenas.search.remeasured import MeasuredRow, Remeasured, ranking, read_remeasured, write_remeasured
 from edgenas.search.result import best_of, summarise, write_best
 from edgenas.space import Architecture
+from edgenas.storage import read_json
 from edgenas.workflow.runs import RunFolder
 
 __all__ = ["candidates", "remeasure"]
@@ -98,9 +100,38 @@ def remeasure(
                 f"{shlex.join(['edgenas', 'search', '--resume', str(run.root)])}"
             ) from error
         write_remeasured(run.root, state, records, config)
+        for text in _default_targets(state, config, run):
+            say(Remark(text))
         found = summarise(records, run.root, config, result.hypervolume or Hypervolume(None))
         write_best(found)
     return found
+
+
+def _default_targets(state: Remeasured, config: SearchConfig, run: RunFolder) -> list[str]:
+    """Says so where a target is what was predicted for the baseline, and the corrected predictor says more of that.
+
+    The target stays: it is part of the search. But what it stands for, "no slower than the baseline", is another number
+    now, and nothing may be left that meets the old one.
+    """
+    try:
+        baseline = read_json(run.root / BASELINE_FILE, "baseline evaluation")
+        predicted = {config.device_labels[0]: baseline["predicted_ms"]}
+        others = baseline.get("other_devices", {})
+        predicted.update({label: values["predicted_ms"] for label, values in others.items()})
+    except (UsageError, LookupError, TypeError, AttributeError):
+        return []
+    targets = {d.label: d.target_ms for d in config.devices} or {config.device_labels[0]: config.target_ms}
+    texts = []
+    for label, target_ms in targets.items():
+        found = state.recalibration(label)
+        if target_ms is None or predicted.get(label) != target_ms or found.ms(target_ms) <= 1.01 * target_ms:
+            continue
+        now, typed = found.ms(target_ms), f"{label}=" if config.devices else ""
+        texts.append(
+            f"The target on {label} is what was predicted for the MT edge baseline, {target_ms:.4g} ms; the corrected "
+            f"predictor says {now:.4g} ms of it. A search that asks for no more than that: --target-ms {typed}{now:.4g}"
+        )
+    return texts
 
 
 def _absent(config: SearchConfig) -> dict[str, str]:

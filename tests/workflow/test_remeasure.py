@@ -335,6 +335,22 @@ def test_no_network_may_be_left(
     assert best["first_recommended"]["hash"] == before.best.architecture.hash
 
 
+def test_a_target_that_was_the_wrong_prediction_of_the_baseline_is_told(
+    truth: LatencyPredictor, target_ms: float, tmp_path: Path
+) -> None:
+    run = RunFolder(tmp_path / "run")
+    estimator = Scaled(truth, WRONG)
+    space = load_space("demo", tuple(HEADS))
+    default = space.architecture(space.default(), input_shape=SHAPE, head_channels=HEADS)
+    settings = config(estimator(default).latency_ms, trials=10)
+    before = searched(run.root, estimator, settings)
+    said: list[Any] = []
+    remeasure(before, settings, run, 2, Device(truth), on_event=said.append)
+    (text,) = [e.text for e in said if "MT edge baseline" in e.text]
+    assert text.endswith(f"the corrected predictor says {target_ms:.4g} ms of it. A search that asks for no more than "
+                         f"that: --target-ms {target_ms:.4g}")  # fmt: skip
+
+
 def test_which_networks_are_measured(wrong: tuple[Any, SearchConfig, RunFolder], target_ms: float) -> None:
     before, settings, run = wrong
     records = read_trials(run.root)
