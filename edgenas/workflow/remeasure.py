@@ -120,7 +120,8 @@ def _default_targets(state: Remeasured, config: SearchConfig, run: RunFolder) ->
         predicted.update({label: values["predicted_ms"] for label, values in others.items()})
     except (UsageError, LookupError, TypeError, AttributeError):
         return []
-    targets = {d.label: d.target_ms for d in config.devices} or {config.device_labels[0]: config.target_ms}
+    targets: dict[str, float | None] = {d.label: d.target_ms for d in config.devices}
+    targets = targets or {config.device_labels[0]: config.target_ms}
     texts = []
     for label, target_ms in targets.items():
         found = state.recalibration(label)
