@@ -109,6 +109,7 @@ class RegularizedEvolutionSampler(optuna.samplers.BaseSampler):  # type: ignore[
         self._population = population
         self._tournament = tournament
         self._plans: dict[int, Decisions] = {}
+        self._members: dict[int, tuple[Any, Member]] = {}
 
     def infer_relative_search_space(self, study: Any, trial: Any) -> dict[str, Any]:
         """The active decisions of the planned child, each with its choices."""
@@ -139,16 +140,24 @@ class RegularizedEvolutionSampler(optuna.samplers.BaseSampler):  # type: ignore[
     def _plan(self, study: Any, number: int) -> Decisions:
         if number not in self._plans:
             completed = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-            recent = sorted(completed, key=lambda trial: trial.number)[-self._population :]
+            # Storages list trials by number, so only the last ones are looked at: the cost of a trial does not grow.
+            recent = sorted(completed[-self._population :], key=lambda trial: trial.number)
+            self._members = {trial.number: (trial, self._member(trial)) for trial in recent}
             self._plans[number] = next_decisions(
                 self._space,
-                [Member(trial.number, float(trial.value), self._decisions(trial)) for trial in recent],
+                [member for _, member in self._members.values()],
                 number,
                 seed=self._seed,
                 population=self._population,
                 tournament=self._tournament,
             )
         return self._plans[number]
+
+    def _member(self, trial: Any) -> Member:
+        known, member = self._members.get(trial.number, (None, None))
+        if known is trial and member is not None:
+            return member
+        return Member(trial.number, float(trial.value), self._decisions(trial))
 
     def _decisions(self, trial: Any) -> Decisions:
         # A storage returns parameters in an order of its own, and mutation picks a decision by its position.

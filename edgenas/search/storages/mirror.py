@@ -7,6 +7,7 @@ database is needed twice a trial only: for the decisions, and for the outcome.
 from __future__ import annotations
 
 import copy
+from bisect import bisect_left
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -49,9 +50,9 @@ class Mirror(optuna.storages.BaseStorage):  # type: ignore[misc]
         self._system_attrs = dict(system_attrs)
         self._trials = list(trials)
         # By state, as samplers ask for the completed ones again and again and `ask` for those that wait.
-        self._by_state: dict[Any, dict[int, Any]] = {state: {} for state in _STATE}
+        self._by_state = {state: _ByNumber() for state in _STATE}
         for trial in self._trials:
-            self._by_state[trial.state][trial.number] = trial
+            self._by_state[trial.state].put(trial)
         self._changed_study_attrs: dict[str, Any] = {}
 
     def take_study_attrs(self) -> dict[str, Any]:
@@ -74,7 +75,7 @@ class Mirror(optuna.storages.BaseStorage):  # type: ignore[misc]
                 f"Only the newest trial, {len(self._trials) - 1}, can be withdrawn. Got {number}."
             )
         trial = self._trials.pop()
-        self._by_state[trial.state].pop(number)
+        self._by_state[trial.state].remove(number)
 
     # What Optuna asks of a storage, in the order of `BaseStorage`.
 
@@ -140,7 +141,7 @@ class Mirror(optuna.storages.BaseStorage):  # type: ignore[misc]
             intermediate_values={},
         )
         self._trials.append(trial)
-        self._by_state[_STATE.RUNNING][number] = trial
+        self._by_state[_STATE.RUNNING].put(trial)
         return int(trial._trial_id)
 
     def set_trial_param(
@@ -205,11 +206,11 @@ class Mirror(optuna.storages.BaseStorage):  # type: ignore[misc]
         self, study_id: int, deepcopy: bool = True, states: Container[Any] | None = None
     ) -> list[Any]:
         """Trials by rising number."""
-        if states is None:
-            found = list(self._trials)
+        wanted = [state for state in _STATE if states is None or state in states]
+        if len(wanted) == 1:
+            found = self._by_state[wanted[0]].all()
         else:
-            numbers = [n for state in _STATE if state in states for n in self._by_state[state]]
-            found = [self._trials[n] for n in sorted(numbers)]
+            found = [trial for trial in self._trials if states is None or trial.state in states]
         return copy.deepcopy(found) if deepcopy else found
 
     def _copy(self, trial_id: int) -> Any:
@@ -218,7 +219,33 @@ class Mirror(optuna.storages.BaseStorage):  # type: ignore[misc]
         return copy.copy(trial)
 
     def _replace(self, trial: Any) -> None:
-        number = trial.number
-        self._by_state[self._trials[number].state].pop(number)
-        self._trials[number] = trial
-        self._by_state[trial.state][number] = trial
+        before = self._trials[trial.number]
+        if before.state != trial.state:
+            self._by_state[before.state].remove(trial.number)
+        self._trials[trial.number] = trial
+        self._by_state[trial.state].put(trial)
+
+
+class _ByNumber:
+    """Trials of one state by rising number."""
+
+    def __init__(self) -> None:
+        self._numbers: list[int] = []
+        self._trials: list[Any] = []
+
+    def all(self) -> list[Any]:
+        return list(self._trials)
+
+    def put(self, trial: Any) -> None:
+        at = bisect_left(self._numbers, trial.number)
+        if at < len(self._numbers) and self._numbers[at] == trial.number:
+            self._trials[at] = trial
+        else:
+            self._numbers.insert(at, trial.number)
+            self._trials.insert(at, trial)
+
+    def remove(self, number: int) -> None:
+        at = bisect_left(self._numbers, number)
+        if self._numbers[at] != number:
+            raise ValueError(f"Trial {number} is not in this state.")
+        del self._numbers[at], self._trials[at]
