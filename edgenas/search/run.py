@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -94,19 +95,20 @@ def run_search(
         check_reachable(config, space, _bounds(objective, requirements))
         if on_event is not None and (rare := rarely_met(config, space, requirements)):
             on_event(Remark(rare))
-        if before_begin is not None:
+    emit = on_event or (lambda _: None)
+    # Before anything is written: where no worker can be had, the same command works once it can.
+    with contextlib.closing(executor(evaluator)) as workers:
+        if before_begin is not None and not resume:
             before_begin()
-    with run_lock(run_dir):
-        prepare_run(config, space, run_dir, resume=resume)
-        emit = on_event or (lambda _: None)
-        workers = executor(evaluator)
-        session = Session(config, space, workers, objective, run_dir, emit, requirements, patience_seconds)
-        try:
-            return session.run()
-        except KeyboardInterrupt as error:
-            raise SearchInterrupted(session.after_interrupt()) from error
-        finally:
-            workers.close()
+        with run_lock(run_dir):
+            prepare_run(config, space, run_dir, resume=resume)
+            session = Session(
+                config, space, workers, objective, run_dir, emit, requirements, patience_seconds
+            )
+            try:
+                return session.run()
+            except KeyboardInterrupt as error:
+                raise SearchInterrupted(session.after_interrupt()) from error
 
 
 def _bounds(objective: Objective, requirements: Sequence[Requirement]) -> list[Bound]:

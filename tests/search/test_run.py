@@ -399,3 +399,21 @@ def test_records_survive_their_storage(finished: Path) -> None:
     for record in read_trials(finished):
         attrs = json.loads(json.dumps(record.to_attrs(), allow_nan=False))
         assert TrialRecord.from_attrs(record.number, attrs) == record
+
+
+def test_no_worker_to_be_had_leaves_no_folder(tmp_path: Path) -> None:
+    def unreachable(evaluator: Any) -> Any:
+        raise EdgenasError("No cluster there.")
+
+    with pytest.raises(EdgenasError, match="No cluster there"):
+        run_search(
+            toy_config(),
+            toy_space(),
+            toy_evaluator,
+            toy_estimator,
+            tmp_path / "run",
+            executor=unreachable,
+            before_begin=lambda: (tmp_path / "run").mkdir(),
+        )
+    assert not (tmp_path / "run").exists()
+    assert run(tmp_path / "run").finished == 12
