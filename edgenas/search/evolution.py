@@ -159,6 +159,7 @@ class RegularizedEvolutionSampler(optuna.samplers.BaseSampler):  # type: ignore[
             return member
         return Member(trial.number, float(trial.value), self._decisions(trial))
 
-    def _decisions(self, trial: Any) -> Decisions:
+    def _member(self, trial: Any) -> Member:
         # A storage returns parameters in an order of its own, and mutation picks a decision by its position.
-        return self._space.suggest(lambda name, _: trial.params[name])
+        decisions = self._space.suggest(lambda name, _: trial.params[name])
+        return Member(trial.number, float(trial.value), decisions)
