@@ -11,6 +11,7 @@ import click
 
 from edgenas.cli.options import data_options, json_option, parse_tasks
 from edgenas.cli.output import format_ms, metrics_table, print_json
+from edgenas.cli.ranking_lines import ranking_lines
 from edgenas.cli.search_devices import device_requests, other_devices, sram_limit
 from edgenas.cli.search_measured import measured_lines
 from edgenas.cli.search_view import search_view
@@ -32,7 +33,15 @@ _PRESETS = {"paper": {"trials": 2000, "population": 50, "tournament": 10}}
 # Options of the schedule, by the names of `TrainingConfig`.
 _SCHEDULE = ("iterations", "batch_size", "learning_rate")
 
-_READ_BY = {"population": ("evolution", "nsga2"), "tournament": ("evolution",)}
+_READ_BY = {
+    "population": ("evolution", "oneshot", "nsga2"),
+    "tournament": ("evolution", "oneshot"),
+    "supernet_steps": ("oneshot",),
+    "rank_networks": ("oneshot",),
+}
+
+# A network with weights of the supernet is scored in about a second.
+_ONESHOT_TRIALS = 500
 
 
 @click.command(name="search")
@@ -99,26 +108,38 @@ _READ_BY = {"population": ("evolution", "nsga2"), "tournament": ("evolution",)}
 )
 @click.option(
     "--algorithm",
-    type=click.Choice(["evolution", "random", "nsga2", "tpe"]),
+    type=click.Choice(["evolution", "random", "nsga2", "tpe", "oneshot"]),
     default="evolution",
     show_default=True,
-    help="Regularized evolution, or a sampler of Optuna; nsga2 searches the front of quality and latency.",
+    help="Regularized evolution, or a sampler of Optuna; nsga2 searches the front of quality and latency; oneshot "
+    "trains one supernet, and evolution scores networks with weights of it.",
+)
+@click.option(
+    "--supernet-steps", type=click.IntRange(1), help="Of oneshot: steps of the supernet. [default: 3000]"
+)
+@click.option(
+    "--rank-networks",
+    type=click.IntRange(0),
+    help="Of oneshot: networks trained alone afterwards, to measure how well inherited weights rank and to choose "
+    "among the best; 0 for none. [default: 8]",
 )
 @click.option(
     "--preset",
     type=click.Choice(sorted(_PRESETS)),
     help="paper: 2,000 trials, population 50, tournament 10; what is given beside it counts.",
 )
-@click.option("--trials", type=click.IntRange(1), help="Networks to train and score. [default: 50]")
+@click.option(
+    "--trials", type=click.IntRange(1), help="Networks to train and score. [default: 50; oneshot: 500]"
+)
 @click.option(
     "--population",
     type=click.IntRange(1),
-    help="Of evolution and nsga2. Default: a quarter of the trials, 4 to 50.",
+    help="Of evolution, oneshot and nsga2. Default: a quarter of the trials, 4 to 50.",
 )
 @click.option(
     "--tournament",
     type=click.IntRange(1),
-    help="Of evolution. Default: a fifth of the population, at least 2.",
+    help="Of evolution and oneshot. Default: a fifth of the population, at least 2.",
 )
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option(
@@ -225,6 +246,7 @@ def command(
       edgenas search --data nyuv2.npz --tasks segmentation,depth,normals --target-ms 2.5
       edgenas search --algorithm nsga2 --max-parameters 300000
       edgenas search --device edgetpu --device pixel4 --target-ms edgetpu=4 --target-ms pixel4=12
+      edgenas search --algorithm oneshot --trials 2000
       edgenas search --preset paper --proxy paper-proxy --pruner halving
       edgenas search --workers 4 --trials 200
       edgenas search --resume runs/001 --trials 40
@@ -273,11 +295,11 @@ def _request(trials: int | None, execution: dict[str, Any], **options: Any) -> A
     for name, algorithms in _READ_BY.items():
         if options[name] is not None and algorithm not in algorithms:
             raise UsageError(
-                f"--{name} has no meaning for --algorithm {algorithm}. Leave it out, or take --algorithm "
-                f"{' or '.join(algorithms)}."
+                f"--{name.replace('_', '-')} has no meaning for --algorithm {algorithm}. Leave it out, or take "
+                f"--algorithm {' or '.join(algorithms)}."
             )
     preset = _PRESETS.get(options["preset"], {})
-    trials = trials or preset.get("trials", 50)
+    trials = trials or preset.get("trials", _ONESHOT_TRIALS if algorithm == "oneshot" else 50)
     population = options["population"] or preset.get("population", max(4, min(50, trials // 4)))
     tournament = options["tournament"] or preset.get("tournament", max(2, population // 5))
     sram_device, max_sram_kib = sram_limit(options["max_sram_kib"])
@@ -301,6 +323,8 @@ def _request(trials: int | None, execution: dict[str, Any], **options: Any) -> A
         storage=options["storage"],
         trials=trials,
         algorithm=algorithm,
+        supernet_steps=options["supernet_steps"],
+        rank_networks=options["rank_networks"],
         population=population,
         tournament=options["tournament"] or min(population, tournament),
         seed=options["seed"],
@@ -367,9 +391,10 @@ def _show(result: SearchResult) -> None:
     )
     for line in other_devices(result):
         click.echo(line)
-    metrics_table(
-        "Validation, proxy schedule", {"best": {t: dict(m) for t, m in best.evaluation.metrics.items()}}
-    )
+    for line in ranking_lines(result):
+        click.echo(line)
+    how = "weights of the supernet" if result.algorithm == "oneshot" else "proxy schedule"
+    metrics_table(f"Validation, {how}", {"best": {t: dict(m) for t, m in best.evaluation.metrics.items()}})
     click.echo(f"Next: edgenas train {result.run_dir}")
 
 

@@ -14,7 +14,7 @@ from edgenas.cli.output import format_ms, format_seconds, live_console, say
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from edgenas.search import Event, SearchPaused, SearchStarted, TrialDone, TrialRecord
+    from edgenas.search import Event, SearchPaused, SearchStarted, StageProgress, TrialDone, TrialRecord
 
 __all__ = ["PlainLines", "SearchView", "search_view"]
 
@@ -50,6 +50,7 @@ class PlainLines:
         self._now = now
         self._last: float | None = None
         self._unsaid = ""
+        self._stage_said: tuple[str, int] | None = None
 
     def __call__(self, event: Event) -> None:
         """Says what the event tells, or nothing where a line was said a moment ago."""
@@ -59,6 +60,7 @@ class PlainLines:
             Remark,
             SearchPaused,
             SearchStarted,
+            StageProgress,
             TrialDone,
             WorkerLost,
         )
@@ -77,6 +79,15 @@ class PlainLines:
             self._unsaid = f"worker of {_name(event.number)} lost: {event.reason}"
         elif isinstance(event, TrialDone):
             self._trial(event)
+        elif isinstance(event, StageProgress):
+            self._stage(event)
+
+    def _stage(self, event: StageProgress) -> None:
+        """Every tenth of a stage."""
+        tenth = 10 * event.done // event.total
+        if (event.stage, tenth) != self._stage_said:
+            self._stage_said = (event.stage, tenth)
+            say(_stage(event))
 
     def _trial(self, event: TrialDone) -> None:
         record = event.record
@@ -138,6 +149,7 @@ class SearchView:
             BaselineStarted,
             SearchPaused,
             SearchStarted,
+            StageProgress,
             TrialDone,
             TrialStarted,
             WorkerLost,
@@ -150,6 +162,8 @@ class SearchView:
             self._phase = f"training the MT edge baseline (predicted {format_ms(event.predicted_ms)})"
         elif isinstance(event, BaselineDone):
             self._phase = "choosing the first networks"
+        elif isinstance(event, StageProgress):
+            self._phase, self._start = _stage(event), None
         elif isinstance(event, SearchStarted):
             self._start = event
         elif isinstance(event, TrialStarted):
@@ -215,6 +229,11 @@ class SearchView:
         names = [f"{number} ({format_seconds(now - begun)})" for number, (_, begun) in self._running.items()]
         shown = names if len(names) <= 4 else [*names[:4], f"{len(names) - 4} more"]
         return f"{len(names)}: " + ", ".join(shown)
+
+
+def _stage(event: StageProgress) -> str:
+    left = "" if event.eta_seconds is None else f", {format_seconds(event.eta_seconds)} left"
+    return f"{event.stage}: {event.done}/{event.total}, {event.remark}{left}"
 
 
 def _name(number: int) -> str:

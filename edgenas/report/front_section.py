@@ -7,6 +7,7 @@ from edgenas.report.commands import missing
 from edgenas.report.markup import Cell, Html, join, note, table, tag
 from edgenas.report.pareto_figure import pareto_figure
 from edgenas.report.progress_figure import progress_figure
+from edgenas.report.ranking_section import ranking_section
 from edgenas.report.run_data import RunData
 from edgenas.report.study_data import Trial, front_of
 from edgenas.report.wording import interval, number, status_text
@@ -48,6 +49,9 @@ def front_section(run: RunData) -> Html:
         parts.append(missing("The search has not ended, so no network is recommended yet.", "search", run))
     elif run.baseline is None:
         parts.append(missing("The baseline of this run is not stored.", "search", run))
+    ranking = ranking_section(run)
+    if ranking is not None:
+        parts.append(ranking)
     front = front_of(run.trials)
     best = run.best.trial if run.best and recommended else None
     leading = sorted(front, key=lambda t: (not t.feasible, -(t.quality or 0.0)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgenas.report.coerce import Metrics
+from edgenas.report.coerce import Metrics, as_text
 from edgenas.report.commands import missing
 from edgenas.report.markup import Cell, Html, definitions, join, note, table
 from edgenas.report.run_data import RunData
@@ -15,9 +15,10 @@ __all__ = ["exported_files", "metrics_section"]
 def metrics_section(run: RunData) -> Html:
     """All metrics side by side; what was not computed is a dash."""
     card = run.card.metrics if run.card else {}
+    how = "inherited" if as_text(run.config.settings.get("algorithm")) == "oneshot" else "proxy"
     columns: list[tuple[str, Metrics]] = [
-        ("baseline (proxy)", run.baseline.metrics if run.baseline else {}),
-        ("winner (proxy)", run.best.metrics if run.best else {}),
+        (f"baseline ({how})", run.baseline.metrics if run.baseline else {}),
+        (f"winner ({how})", run.best.metrics if run.best else {}),
         ("final, Keras", run.trained or card.get("keras", {})),
         ("final, float32", card.get("float32", {})),
         ("final, int8", card.get("int8", {})),
@@ -32,7 +33,8 @@ def metrics_section(run: RunData) -> Html:
         parts.append(table("Metrics on the validation split", header, rows, text_columns=2))
         parts.append(
             note(
-                "An arrow says which way is better. Proxy columns share the short schedule of the search and "
+                f"An arrow says which way is better. The columns ({how}) share "
+                f"{'the weights of the supernet' if how == 'inherited' else 'the short schedule of the search'} and "
                 "compare with each other only; the final columns are one network trained longer."
             )
         )

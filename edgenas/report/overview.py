@@ -20,8 +20,13 @@ _ALGORITHMS = {
     "random": "random",
     "nsga2": "NSGA-II on quality and latency",
     "tpe": "TPE",
+    "oneshot": "one-shot: regularized evolution over weights inherited from a supernet",
 }
-_SIZES = {"evolution": ("population", "tournament"), "nsga2": ("population",)}
+_SIZES = {
+    "evolution": ("population", "tournament"),
+    "oneshot": ("population", "tournament"),
+    "nsga2": ("population",),
+}
 
 
 def header(run: RunData) -> Html:

@@ -149,6 +149,7 @@ class RunData:
         predictor_card: card of the predictor that the search used; empty where there is none.
         remeasured: what was measured after the search, or None.
         samples: path of the stored pictures, or None.
+        ranking: content of `ranking.json` of a one-shot search, or None.
         problems: one sentence per part that exists but cannot be read.
     """
 
@@ -163,6 +164,7 @@ class RunData:
     predictor_card: dict[str, Any] = field(default_factory=dict)
     remeasured: Remeasurement | None = None
     samples: Path | None = None
+    ranking: dict[str, Any] | None = None
     problems: tuple[str, ...] = field(default=())
 
     @property
@@ -229,6 +231,7 @@ def read_run(folder: Path) -> RunData:
         predictor_card=optional(folder / "predictor" / CARD_FILE, "card of the predictor", as_mapping) or {},
         remeasured=optional(folder / "remeasured.json", "measurements after the search", read_remeasurement),
         samples=samples if samples.is_file() else None,
+        ranking=optional(folder / "ranking.json", "ranking of the search", as_mapping),
         problems=tuple(problems),
     )
 

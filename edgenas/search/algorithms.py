@@ -7,6 +7,7 @@ comes from (seed, n, history), and a resumed search goes on exactly as an uninte
 | name | what it maximises | notes |
 |---|---|---|
 | evolution | reward (Eq. 5) | `edgenas.search.evolution` |
+| oneshot | reward | evolution over scores of weights inherited from a supernet |
 | random | nothing | uniform, as evolution's random start |
 | tpe | reward | Optuna's TPE, univariate: a decision is modelled from the trials in which it is active |
 | nsga2 | (quality, latency) | two objectives in its study; the latency target is its constraint |
@@ -46,7 +47,7 @@ def has_two_objectives(algorithm: str) -> bool:
 
 def make_sampler(config: SearchConfig, space: SearchSpace) -> Any:
     """The Optuna sampler of `config.algorithm`."""
-    if config.algorithm == "evolution":
+    if config.algorithm in ("evolution", "oneshot"):
         return RegularizedEvolutionSampler(
             space, seed=config.seed, population=config.population, tournament=config.tournament
         )

@@ -47,7 +47,7 @@ FORMAT_VERSION = 1
 REQUIREMENTS = ("edgetpu",)
 """What candidates can be required to run on as a whole."""
 
-ALGORITHMS = ("evolution", "random", "nsga2", "tpe")
+ALGORITHMS = ("evolution", "random", "nsga2", "tpe", "oneshot")
 """What can choose the networks; see `edgenas.search.algorithms`."""
 
 DEFAULT_ALGORITHM = "evolution"
@@ -78,6 +78,8 @@ class SearchConfig:
         seed: seed of the evolution; also the seed with which every candidate is trained, so that candidates
             differ by their architecture only and the evaluation of an equal network can be taken over.
         algorithm: what chooses the networks, one of `ALGORITHMS`.
+        oneshot: what algorithm "oneshot" does beside searching, an `edgenas.workflow.oneshot.OneShot` as a
+            dictionary; None for the others.
         population: P of regularized evolution, also the number of random trials at the start; size of a
             generation of NSGA-II. The other algorithms do not read it.
         tournament: S of regularized evolution, at most `population`. The other algorithms do not read it.
@@ -115,6 +117,7 @@ class SearchConfig:
     trials: int
     seed: int = 0
     algorithm: str = DEFAULT_ALGORITHM
+    oneshot: Mapping[str, Any] | None = None
     population: int = 50
     tournament: int = 10
     reward: str = "paper"
@@ -246,6 +249,7 @@ class SearchConfig:
             "seed": self.seed,
             "trials": self.trials,
             "algorithm": self.algorithm,
+            "oneshot": None if self.oneshot is None else dict(self.oneshot),
             "population": self.population,
             "tournament": self.tournament,
             "input_shape": list(self.input_shape),

@@ -16,6 +16,7 @@ __all__ = [
     "Remark",
     "SearchPaused",
     "SearchStarted",
+    "StageProgress",
     "TrialDone",
     "TrialStarted",
     "WorkerLost",
@@ -178,10 +179,30 @@ class Remark:
     text: str
 
 
+@dataclass(frozen=True)
+class StageProgress:
+    """A stage before or after the trials goes on, such as the training of a supernet.
+
+    Attributes:
+        stage: what it is called, e.g. "supernet".
+        done: steps done.
+        total: steps of the stage.
+        remark: how it stands.
+        eta_seconds: expected time for the rest, None while nothing is known.
+    """
+
+    stage: str
+    done: int
+    total: int
+    remark: str
+    eta_seconds: float | None
+
+
 Event = (
     BaselineStarted
     | BaselineDone
     | SearchStarted
+    | StageProgress
     | TrialStarted
     | TrialDone
     | WorkerLost

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,8 @@ class SearchResult:
         hypervolume: of quality and predicted latency, and how it grew; None without a device.
         measured_ms: latency of `best` on the device, None when it is not known.
         measured_source: how it came about, "measured" or "simulated"; None where nothing was tried.
+        ranking: what stand-alone training says of a one-shot search, see `edgenas.workflow.oneshot_ranking`; `best` is
+            chosen by it. None for other searches.
         measured_error: why an attempt of this session gave no latency, else empty; never stored.
         first: what predictions alone recommend, where networks were measured after the search (`Remeasured`), with its
             latencies as they are known now; None elsewhere. It is `best` where nothing changed.
@@ -92,6 +94,7 @@ class SearchResult:
     first: TrialRecord | None = None
     first_predicted: TrialRecord | None = None
     remeasured: Remeasured | None = None
+    ranking: Mapping[str, Any] | None = None
 
     @property
     def feasible(self) -> bool:
@@ -122,6 +125,7 @@ class SearchResult:
         """The content of `best.json`."""
         rejected = {"rejected": self.rejected} if self.required else {}
         pruned = {"pruned": self.pruned} if self.pruned else {}
+        judged = {} if self.ranking is None else {"ranking": dict(self.ranking)}
         unknown = {"measured_error": self.measured_error} if self.measured_error else {}
         return {
             "format": FORMAT,
@@ -134,6 +138,7 @@ class SearchResult:
             "measured_ms": self.measured_ms,
             "measured_source": self.measured_source,
             **unknown,
+            **judged,
             "metrics": None if self.best is None else dict(self.best.evaluation.metrics),
             **self._after_measuring(),
             "nearest": self._nearest(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ from edgenas.workflow.devices import (
 )
 from edgenas.workflow.execution import Execution
 from edgenas.workflow.fresh_export import export_fresh
+from edgenas.workflow.oneshot_search import OneShotSearch, oneshot_options
 from edgenas.workflow.proxy_training import ProxyTraining
 from edgenas.workflow.remeasure import remeasure as remeasure_best
 from edgenas.workflow.requirements import edgetpu_requirement
@@ -66,7 +67,9 @@ class SearchRequest:
         reward: preset of Eq. 5.
         risk: probability with which the device may exceed the latency held against the target.
         trials: evaluated children.
-        algorithm: "evolution", "random", "nsga2" or "tpe".
+        algorithm: "evolution", "random", "nsga2", "tpe" or "oneshot".
+        supernet_steps: steps of the supernet of algorithm "oneshot"; None for the default.
+        rank_networks: networks that it trains alone afterwards; None for the default.
         population: population of regularized evolution and of NSGA-II.
         tournament: tournament size of regularized evolution.
         seed: seed of evolution and training.
@@ -100,6 +103,8 @@ class SearchRequest:
     risk: float | None = None
     trials: int = 50
     algorithm: str = "evolution"
+    supernet_steps: int | None = None
+    rank_networks: int | None = None
     population: int = 50
     tournament: int = 10
     seed: int = 0
@@ -150,6 +155,7 @@ def start_search(
         trials=request.trials,
         seed=request.seed,
         algorithm=request.algorithm,
+        oneshot=_oneshot(request, data),
         population=request.population,
         tournament=request.tournament,
         reward=request.reward,
@@ -222,6 +228,7 @@ def resume_search(
         trials=max(trials or 0, stored["trials"]),
         seed=stored["seed"],
         algorithm=stored.get("algorithm", DEFAULT_ALGORITHM),  # Runs of earlier versions do not have it,
+        oneshot=stored.get("oneshot"),
         population=stored["population"],
         tournament=stored["tournament"],
         reward=stored["reward"],
@@ -275,6 +282,18 @@ def _halving(request: SearchRequest, proxy: TrainingConfig) -> Halving | None:
     )
 
 
+def _oneshot(request: SearchRequest, data: OpenData) -> dict[str, Any] | None:
+    if request.algorithm != "oneshot":
+        return None
+    if request.pruner is not None:
+        raise UsageError(
+            "--pruner ends trainings early, and --algorithm oneshot trains no candidate. Leave --pruner out."
+        )
+    proxy = replace(_proxy(request, data), seed=request.seed)
+    steps, networks = request.supernet_steps, request.rank_networks
+    return oneshot_options(proxy, steps=steps, rank_networks=networks).to_dict()
+
+
 def _asked(request: SearchRequest) -> list[DeviceRequest]:
     """Every device of the request, the main one first."""
     if request.device is None:
@@ -303,21 +322,26 @@ def _run(
     # What fits in the widest number format of the devices fits on each.
     dtype = "float32" if any(device.dtype == "float32" for device in devices) else "int8"
     execution = Execution(**config.execution)
+    requirements = _requirements(config, dtype, run)
+    alone = ProxyTraining(data.train, data.validation, config.proxy)
     with with_scalars(run.root, on_event) as handler:
+        oneshot = OneShotSearch.of(config, space, data, estimators, requirements, run.root, handler)
         result = run_search(
             config,
             space,
-            ProxyTraining(data.train, data.validation, config.proxy),
+            alone if oneshot is None else oneshot.evaluator,
             estimators[0] if estimators else None,
             run.root,
             resume=resume,
             on_event=handler,
-            requirements=_requirements(config, dtype, run),
+            requirements=requirements,
             before_begin=before_begin,
             other_estimators=estimators[1:],
-            executor=execution.make,
+            executor=execution.make if oneshot is None else oneshot.after_supernet(execution.make),
             patience_seconds=execution.pause_seconds,
         )
+        if oneshot is not None:
+            result = oneshot.judged(result, alone, execution.make)
     if config.remeasure and config.device is not None:
         return remeasure_best(result, config, run, config.remeasure, measure_architecture, on_event=on_event)
     if result.best is None or config.device is None or result.measured_ms is not None:
