@@ -318,6 +318,11 @@ def _run(
     on_event: Callable[[Event], None] | None,
     before_begin: Callable[[], None] | None = None,
 ) -> SearchResult:
+    if config.oneshot is not None and config.remeasure and config.oneshot["rank_networks"]:
+        raise UsageError(
+            "--remeasure recommends by the qualities of the search, and a one-shot search with --rank-networks by "
+            "those of stand-alone training. Leave --remeasure out (the recommendation is measured), or add --rank-networks 0."
+        )
     estimators = [device.estimate for device in devices]
     # What fits in the widest number format of the devices fits on each.
     dtype = "float32" if any(device.dtype == "float32" for device in devices) else "int8"

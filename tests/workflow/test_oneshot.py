@@ -83,6 +83,8 @@ def test_scores_are_those_of_the_stored_weights_in_any_process(
     [
         (("--supernet-steps", 5), "--supernet-steps has no meaning for --algorithm evolution"),
         (("--algorithm", "oneshot", "--rank-networks", 2), "Expected 0, or at least 3"),
+        (("--algorithm", "oneshot", "--pruner", "halving"), "--pruner ends trainings early"),
+        (("--algorithm", "oneshot", "--remeasure", 3), "or add --rank-networks 0"),
     ],
 )
 def test_options_that_make_no_sense(
