@@ -320,8 +320,8 @@ def _run(
 ) -> SearchResult:
     if config.oneshot is not None and config.remeasure and config.oneshot["rank_networks"]:
         raise UsageError(
-            "--remeasure recommends by the qualities of the search, and a one-shot search with --rank-networks by "
-            "those of stand-alone training. Leave --remeasure out (the recommendation is measured), or add --rank-networks 0."
+            "--remeasure recommends by the qualities of the search, a one-shot search with --rank-networks by those of "
+            "stand-alone training. Leave --remeasure out (the best is measured anyway), or add --rank-networks 0."
         )
     estimators = [device.estimate for device in devices]
     # What fits in the widest number format of the devices fits on each.
