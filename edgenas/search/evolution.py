@@ -159,7 +159,6 @@ class RegularizedEvolutionSampler(optuna.samplers.BaseSampler):  # type: ignore[
             return member
         return Member(trial.number, float(trial.value), self._decisions(trial))
 
-    def _member(self, trial: Any) -> Member:
+    def _decisions(self, trial: Any) -> Decisions:
         # A storage returns parameters in an order of its own, and mutation picks a decision by its position.
-        decisions = self._space.suggest(lambda name, _: trial.params[name])
-        return Member(trial.number, float(trial.value), decisions)
+        return self._space.suggest(lambda name, _: trial.params[name])
