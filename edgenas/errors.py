@@ -33,6 +33,11 @@ class MissingDependencyError(EdgenasError):
             f"{purpose} needs the package '{package}', which is not installed.\n"
             f"Install it with: pip install 'edgenas[{extra}]'"
         )
+        self._parts = (package, extra, purpose)
+
+    def __reduce__(self) -> tuple[type[MissingDependencyError], tuple[str, str, str]]:
+        """How it comes out of a worker process; an exception is else made again from its message alone."""
+        return type(self), self._parts
 
 
 def unknown_name(kind: str, got: str, known: Iterable[str], next_command: str = "") -> UsageError:

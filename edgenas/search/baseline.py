@@ -15,13 +15,13 @@ from edgenas.search.objective import Latency, Objective
 from edgenas.space.architecture import Architecture
 from edgenas.storage import read_json, write_json
 
-__all__ = ["BASELINE_FILE", "Baseline", "interval", "obtain_baseline", "other_devices"]
+__all__ = ["BASELINE_FILE", "MAX_LOSSES", "Baseline", "interval", "obtain_baseline", "other_devices"]
 
 BASELINE_FILE = "baseline.json"
 FORMAT = "edgenas.baseline"
 
-# As often as a trial is given out whose worker is lost.
-_ATTEMPTS = 3
+MAX_LOSSES = 3
+"""An evaluation whose worker was lost so many times has failed: most likely it needs more memory than there is."""
 
 
 @dataclass(frozen=True)
@@ -114,13 +114,13 @@ def obtain_baseline(
 
 
 def _evaluate(executor: Executor, job: Job, on_event: EventHandler) -> Evaluation:
-    for attempts_left in reversed(range(_ATTEMPTS)):
+    for attempts_left in reversed(range(MAX_LOSSES)):
         executor.submit(job)
         (done,) = executor.wait()
         if done.evaluation is not None:
             return done.evaluation
         on_event(WorkerLost(BASELINE_NUMBER, done.lost, again=attempts_left > 0))
-    return Evaluation(status="failed", reason=f"{done.lost}, {_ATTEMPTS} times")
+    return Evaluation(status="failed", reason=f"{done.lost}, {MAX_LOSSES} times")
 
 
 def _stored(path: Path, architecture: Architecture) -> Evaluation:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgenas.errors import EdgenasError
 from edgenas.search.algorithms import has_two_objectives, make_sampler
-from edgenas.search.baseline import Baseline, obtain_baseline
+from edgenas.search.baseline import MAX_LOSSES, Baseline, obtain_baseline
 from edgenas.search.config import SearchConfig, resume_command
 from edgenas.search.eta import RemainingTime
 from edgenas.search.evaluation import Evaluation, describe
@@ -28,12 +28,9 @@ from edgenas.search.study import OpenTrial, TrialStore
 from edgenas.space.architecture import Architecture
 from edgenas.space.space import Decisions, SearchSpace
 
-__all__ = ["MAX_FAILURES_IN_A_ROW", "MAX_LOSSES", "Session"]
+__all__ = ["MAX_FAILURES_IN_A_ROW", "Session"]
 
 MAX_FAILURES_IN_A_ROW = 10
-
-MAX_LOSSES = 3
-"""A trial whose worker was lost so many times has failed: most likely it needs more memory than there is."""
 
 # A trial may take so many times as long as the baseline, and at least so long, before it counts as hung.
 _HUNG_IN_BASELINES = 20.0
@@ -155,9 +152,11 @@ class Session:
                     fresh -= 1
                     trial = self._patiently(lambda: store.begin(self._space))
                 self._start(trial, store, baseline)
+                self._check_failures()
             if self._running:
                 for done in self._executor.wait():
                     self._take(done, store, baseline)
+                self._check_failures()  # after all that came at once: none of it is lost
 
     def _start(self, trial: OpenTrial, store: TrialStore, baseline: Baseline) -> None:
         """Ends a trial that needs no evaluation, has it wait for an equal one, or gives it out."""
@@ -173,10 +172,10 @@ class Session:
                 repeated=not trial.new,
             )
         )
-        unmet = next((why for r in self._requirements if (why := r.problem(architecture))), "")
+        refused = self._refused(architecture)
         known = self._ledger.evaluation_of(architecture.hash)
-        if unmet:
-            self._finish(candidate, _without_training("rejected", unmet), store, baseline)
+        if refused is not None:
+            self._finish(candidate, refused, store, baseline)
         elif problem:
             self._finish(candidate, _without_training("failed", problem), store, baseline)
         elif known is not None:
@@ -278,8 +277,6 @@ class Session:
                 eta_seconds=self._remaining.seconds(self._left, self._executor.capacity),
             )
         )
-        if self._ledger.failures_in_a_row >= MAX_FAILURES_IN_A_ROW:
-            self._stop_for_failures()
 
     def _score(
         self, evaluation: Evaluation, candidate: _Candidate, baseline: Baseline
@@ -294,30 +291,49 @@ class Session:
         except Exception as error:
             return NO_LATENCY, f"no latency estimate: {describe(error)}"
 
+    def _refused(self, architecture: Architecture) -> Evaluation | None:
+        """The outcome of a network that does not meet what is required, or of which that cannot be told."""
+        for requirement in self._requirements:
+            try:
+                unmet = requirement.problem(architecture)
+            except EdgenasError:
+                raise
+            except Exception as error:
+                return _without_training("failed", f"{requirement.name} cannot be checked: {describe(error)}")
+            if unmet:
+                return _without_training("rejected", unmet)
+        return None
+
     def _architecture(self, decisions: Decisions) -> Architecture:
         return self._space.architecture(
             decisions, input_shape=self._config.input_shape, head_channels=self._config.head_channels
         )
 
-    def _stop_for_failures(self) -> None:
+    def _check_failures(self) -> None:
+        if self._ledger.failures_in_a_row < MAX_FAILURES_IN_A_ROW:
+            return
         self._store_best()
         first = self._ledger.first_failure
         cause = "" if first is None else f"trial {first.number}, {first.evaluation.status}"
         reason = "" if first is None else first.evaluation.reason
         raise EdgenasError(
-            f"{MAX_FAILURES_IN_A_ROW} trials in a row failed, so the search stops. First cause ({cause}): {reason}. "
-            f"Every trial is stored; when the cause is gone, go on with: {resume_command(self._run_dir)}"
+            f"{self._ledger.failures_in_a_row} trials in a row failed, so the search stops. "
+            f"First cause ({cause}): {reason}. Every trial is stored; when the cause is gone, go on with: "
+            f"{resume_command(self._run_dir)}"
         )
 
     def _nothing_completed(self, result: SearchResult) -> None:
         first = min(self._ledger.records, key=lambda record: (record.pruned, record.number))
+        resume = f"{resume_command(self._run_dir)} --trials {2 * result.finished}"
         more = (
-            f" Rejected networks cost no training: go on with more --trials by {resume_command(self._run_dir)}, "
-            "or start a new search that requires less."
+            f"Rejected networks cost no training: go on with more of them by {resume}, or start a new search that "
+            "requires less."
+            if result.rejected
+            else f"When the cause is gone, go on with: {resume}"
         )
         raise EdgenasError(
             f"None of the {result.finished} trials completed. First cause (trial {first.number}): "
-            f"{first.evaluation.reason}.{more if result.rejected else ''}"
+            f"{first.evaluation.reason}. {more}"
         )
 
     def _store_best(self) -> SearchResult:

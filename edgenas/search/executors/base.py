@@ -63,7 +63,8 @@ class Executor(Protocol):
         """Waits until at least one job in flight has ended.
 
         Raises:
-            EdgenasError: the evaluator says that no candidate can be evaluated, or no worker can be had.
+            EdgenasError: the evaluator says that no candidate can be evaluated, or no worker can be had. Jobs that
+                ended with it come first; the call after theirs raises.
         """
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from edgenas.errors import MissingDependencyError
+from edgenas.errors import EdgenasError, MissingDependencyError
 from edgenas.search.evaluation import Evaluation, Evaluator
 from edgenas.search.executors.base import Done, Job
 from edgenas.search.executors.worker_process import run_job, start_worker
@@ -42,6 +42,7 @@ class LocalWorkers:
         self._idle: list[Any] = [self._new_pool() for _ in range(workers)]
         self._queue: deque[Job] = deque()
         self._running: dict[Future[Evaluation], tuple[Job, Any]] = {}
+        self._refusal: EdgenasError | None = None
         self.capacity = workers
 
     def submit(self, job: Job) -> None:
@@ -51,11 +52,17 @@ class LocalWorkers:
 
     def wait(self) -> list[Done]:
         """Waits for at least one job; see `Executor.wait`."""
-        ended, _ = wait(list(self._running), return_when=FIRST_COMPLETED)
-        found = []
-        for future in ended:
-            job, pool = self._running.pop(future)
-            found.append(self._outcome(future, job, pool))
+        found: list[Done] = []
+        if self._refusal is None:
+            ended, _ = wait(list(self._running), return_when=FIRST_COMPLETED)
+            for future in ended:
+                job, pool = self._running.pop(future)
+                try:
+                    found.append(self._outcome(future, job, pool))
+                except EdgenasError as error:
+                    self._refusal = error
+        if self._refusal is not None and not found:
+            raise self._refusal
         self._start_queued()
         return sorted(found, key=lambda done: done.job.number)
 

@@ -75,6 +75,7 @@ class RayExecutor:
         self._patience_seconds = patience_seconds
         self._threads = max(1, int(cpus_per_trial))
         self._running: dict[Any, _Task] = {}
+        self._refusal: EdgenasError | None = None
         cpus = None if address != LOCAL or workers is None else workers * cpus_per_trial
         self._connection = connect(address, cpus=cpus)
         try:
@@ -121,7 +122,7 @@ class RayExecutor:
             EdgenasError: the evaluator says that no candidate can be evaluated, or there was no node for too long.
         """
         found: list[Done] = []
-        while self._running and not found:
+        while self._running and not found and self._refusal is None:
             self._look_at_nodes()
             ready, _ = self._ray.wait(
                 list(self._running), timeout=self._seconds_to_next_limit(), fetch_local=False
@@ -130,6 +131,8 @@ class RayExecutor:
             for waitable in ready:
                 found += self._news(waitable)
             found += self._end_overdue()
+        if self._refusal is not None and not found:
+            raise self._refusal
         return found
 
     def close(self) -> None:
@@ -158,7 +161,8 @@ class RayExecutor:
             return []
         del self._running[waitable]
         if isinstance(value, Refusal):
-            raise (UsageError if value.usage else EdgenasError)(value.message)
+            self._refusal = (UsageError if value.usage else EdgenasError)(value.message)
+            return []
         return [Done(task.job, value)]
 
     def _end_overdue(self) -> list[Done]:
@@ -166,6 +170,9 @@ class RayExecutor:
         for waitable, task in list(self._running.items()):
             limit = task.job.limit_seconds
             if limit is None or task.begun is None or time.monotonic() < task.begun + limit:
+                continue
+            # The driver may not have asked for a long time: a full disk pauses it, and not the trials.
+            if self._ray.wait([waitable], timeout=0, fetch_local=False)[0]:
                 continue
             self._end(waitable)
             reason = f"it took longer than its time limit of {limit:.0f} s and was ended"

@@ -7,12 +7,15 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import wait as waited
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from toy_evaluators import Misbehaving
+from toy_evaluators import Misbehaving, needing_tensorflow
 from toy_search import (
+    HEAD_CHANNELS,
     TOY_ITERATIONS,
     fragile_evaluator,
     toy_config,
@@ -22,11 +25,12 @@ from toy_search import (
     toy_space,
 )
 
-from edgenas.errors import EdgenasError
+from edgenas.errors import EdgenasError, MissingDependencyError
 from edgenas.search import Event, Halving, TrialDone, WorkerLost, read_trials, run_search
 from edgenas.search.executors import Job
 from edgenas.search.executors.local import LocalWorkers
 from edgenas.search.record import TrialRecord
+from edgenas.space import Architecture
 
 SCRIPT = Path(__file__).parent / "toy_evaluators.py"
 
@@ -117,6 +121,36 @@ def test_an_error_for_the_user_ends_the_search_and_its_workers(tmp_path: Path) -
         search(tmp_path, Misbehaving(tmp_path, "stop"))
     workers = {int(file.name.rsplit("-")[-1]) for file in tmp_path.glob("*-*-*")}
     assert workers and gone(workers)
+
+
+def test_what_ended_with_an_error_for_the_user_is_not_lost(tmp_path: Path) -> None:
+    workers = LocalWorkers(Misbehaving(tmp_path, "stop"), workers=2)
+    networks = some_networks()
+    try:
+        for number, architecture in enumerate(networks):
+            workers.submit(Job(number, architecture, 0))
+        waited(list(workers._running))
+        assert [done.job.number for done in workers.wait()] == [1]
+        with pytest.raises(EdgenasError, match="The data are gone"):
+            workers.wait()
+    finally:
+        workers.close()
+
+
+def test_a_missing_package_in_a_worker_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingDependencyError, match=r"pip install 'edgenas\[train\]'"):
+        search(tmp_path, needing_tensorflow)
+
+
+def some_networks() -> list[Architecture]:
+    """One for which `Misbehaving` does its deed and one for which it does not."""
+    rng, found = np.random.default_rng(0), {}
+    while len(found) < 2:
+        network = toy_space().architecture(
+            toy_space().sample(rng), input_shape=(64, 64), head_channels=HEAD_CHANNELS
+        )
+        found[int(network.hash, 16) % 3 != 1] = network
+    return [found[False], found[True]]
 
 
 def test_a_worker_that_dies_between_two_jobs_is_replaced(tmp_path: Path) -> None:

@@ -245,6 +245,20 @@ def test_a_hung_trial_is_ended_by_its_time_limit(address: str, tmp_path: Path) -
     assert hung and gone(hung)
 
 
+def test_what_ended_in_time_counts_however_late_it_is_asked_for(address: str, tmp_path: Path) -> None:
+    executor = RayExecutor(Toy(tmp_path), address=address, cpus_per_trial=2, workers=3)
+    try:
+        for number in range(3):
+            executor.submit(Job(number, default_network(), 0, limit_seconds=2.0))
+        found = executor.wait()
+        time.sleep(2.5)  # As a full disk pauses the driver.
+        while len(found) < 3:
+            found += executor.wait()
+    finally:
+        executor.close()
+    assert all(done.evaluation is not None and done.evaluation.completed for done in found), found
+
+
 def test_a_trial_whose_worker_is_killed_is_evaluated_again(address: str, tmp_path: Path) -> None:
     events = search(address, tmp_path, Toy(tmp_path, "die once"), trials=9)
     lost = [event for event in events if isinstance(event, WorkerLost)]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from toy_search import fragile_evaluator, toy_config, toy_estimator, toy_evaluator, toy_space
 
-from edgenas.errors import EdgenasError
+from edgenas.errors import EdgenasError, MissingDependencyError
 from edgenas.search import Evaluation, Event, TrialDone, run_search
 from edgenas.search.executors.local import LocalWorkers
 from edgenas.space import Architecture
@@ -50,6 +50,10 @@ class Misbehaving:
 def slow_evaluator(architecture: Architecture, seed: int) -> Evaluation:
     time.sleep(0.05)
     return fragile_evaluator(architecture, seed)
+
+
+def needing_tensorflow(architecture: Architecture, seed: int) -> Evaluation:
+    raise MissingDependencyError("tensorflow-cpu", "train", "Building and training networks")
 
 
 def tell(event: Event) -> None:
