@@ -104,6 +104,7 @@ def _values(record: TrialRecord, tally: Tally) -> dict[str, float | None]:
         "search/feasible_share": tally.feasible_share if tally.completed else None,
         "search/failed": tally.failed,
         "search/rejected": tally.rejected,
+        "search/pruned": tally.pruned,
         "search/duplicates": tally.duplicates,
     }
     for label, other in record.latency.others.items():

@@ -65,7 +65,8 @@ class Execution:
         """
         known = {name: value for name, value in stored.items() if name in cls.__dataclass_fields__}
         if changes.get("executor", known.get("executor")) != known.get("executor"):
-            known = {}  # the cluster's options mean nothing here, nor the other way round
+            # The cluster's options mean nothing here, nor the other way round.
+            known = {name: value for name, value in known.items() if name == "pause_seconds"}
         return replace(
             cls(**{**known, "executor": changes.get("executor", known.get("executor", "local"))}), **changes
         )

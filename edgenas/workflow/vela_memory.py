@@ -9,6 +9,7 @@ the SRAM is a cache in front of a DRAM, the graph tells nothing about its use, a
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -105,7 +106,9 @@ class VelaMemory:
                 error = found if isinstance(found, str) else ""
                 figure = None if isinstance(found, str) else found
                 row = {"hash": architecture.hash, "device": self.device, "sram_kib": figure, "error": error}
-                append_jsonl(self._file, {**row, "source": "simulated"})
+                # It only saves asking again. A full disk pauses the search when the trial is stored, see `Patience`.
+                with contextlib.suppress(EdgenasError):
+                    append_jsonl(self._file, {**row, "source": "simulated"})
         return self._known[architecture.hash]
 
     def _ask(self, architecture: Architecture) -> float | str:

@@ -99,3 +99,15 @@ def test_an_export_that_fails_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(vela_memory, "export_fresh", broken)
     assert VelaMemory(U55, None).kib(networks(1)[0]) == "no such layer"
+
+
+def test_a_disk_that_is_full_costs_the_memory_of_it_alone(
+    monkeypatch: pytest.MonkeyPatch, asked: list[str], tmp_path: Path
+) -> None:
+    def full(*_: object) -> None:
+        raise EdgenasError("No space left")
+
+    monkeypatch.setattr(vela_memory, "append_jsonl", full)
+    memory = VelaMemory(U55, tmp_path)
+    (network,) = networks(1)
+    assert memory.kib(network) == memory.kib(network) == 500.0 and len(asked) == 1
