@@ -5,22 +5,17 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from edgenas.cli.options import data_options, json_option, parse_tasks
-from edgenas.cli.output import format_ms, metrics_table, print_json
-from edgenas.cli.ranking_lines import ranking_lines
-from edgenas.cli.search_devices import device_requests, other_devices, sram_limit
-from edgenas.cli.search_measured import measured_lines
+from edgenas.cli.output import print_json
+from edgenas.cli.search_devices import device_requests, sram_limit
+from edgenas.cli.search_result import show_result
 from edgenas.cli.search_view import search_view
-from edgenas.device_profiles.measurement import MEASURED
 from edgenas.errors import UsageError
 from edgenas.workflow.runs import new_run_folder
-
-if TYPE_CHECKING:
-    from edgenas.search import SearchResult
 
 __all__ = ["command"]
 
@@ -272,9 +267,9 @@ def command(
             request = _request(trials, execution, remeasure=remeasure, trial_seconds=trial_seconds, **options)
             result = start_search(request, run_dir, on_event=on_event)
     if as_json:
-        print_json(_summary(result))
+        print_json({"run": str(result.run_dir), **result.to_dict()})
     else:
-        _show(result)
+        show_result(result)
 
 
 def _request(trials: int | None, execution: dict[str, Any], **options: Any) -> Any:
@@ -353,67 +348,3 @@ def _refuse_other_options(ctx: click.Context) -> None:
             f"to train (--executor, --workers, ...) can change. Received {flags}. "
             "Leave them out, or start a new run with them."
         )
-
-
-def _summary(result: SearchResult) -> dict[str, Any]:
-    return {"run": str(result.run_dir), **result.to_dict()}
-
-
-def _show(result: SearchResult) -> None:
-    click.echo(f"Run folder: {result.run_dir}")
-    pruned = f", {result.pruned} pruned" if result.pruned else ""
-    click.echo(
-        f"Trials: {result.finished} finished, {result.failed} failed, {result.duplicates} duplicates{pruned}; "
-        f"algorithm {result.algorithm}"
-    )
-    if result.required:
-        click.echo(f"Required: {', '.join(_required(result))}; {result.rejected} networks rejected untrained")
-    for line in measured_lines(result):
-        click.echo(line)
-    if result.best is None:
-        if result.nearest is None:
-            click.echo("No trial completed.")
-            return
-        gap = result.to_dict()["nearest"]
-        known = result.nearest.latency.measured_ms
-        checked = "" if known is None else f", on the device {format_ms(known)}"
-        click.echo(
-            f"No network meets the target of {format_ms(result.target_ms)}. Nearest: trial {result.nearest.number}, "
-            f"predicted {format_ms(gap['predicted_ms'])}{checked} ({gap['gap_percent']:+.1f}%)."
-        )
-        click.echo("Search with a higher --target-ms, or more --trials.")
-        return
-    best = result.best
-    latency = best.latency
-    click.echo(
-        f"Best: trial {best.number}, quality {best.quality:.4f} (baseline 1), reward {best.reward:.4f}, "
-        f"predicted {format_ms(latency.predicted_ms)}, {_checked(result)}, target {format_ms(result.target_ms)}"
-    )
-    for line in other_devices(result):
-        click.echo(line)
-    for line in ranking_lines(result):
-        click.echo(line)
-    how = "weights of the supernet" if result.algorithm == "oneshot" else "proxy schedule"
-    metrics_table(f"Validation, {how}", {"best": {t: dict(m) for t, m in best.evaluation.metrics.items()}})
-    click.echo(f"Next: edgenas train {result.run_dir}")
-
-
-def _required(result: SearchResult) -> list[str]:
-    words = []
-    if result.require is not None:
-        words.append(f"every operator on {result.require}")
-    if result.max_parameters is not None:
-        words.append(f"at most {result.max_parameters:,} parameters")
-    if result.max_activation_kib is not None:
-        words.append(f"at most {result.max_activation_kib:,.10g} KiB of activations")
-    if result.max_sram_kib is not None:
-        words.append(f"at most {result.max_sram_kib:,.10g} KiB of SRAM on {result.sram_device} (simulated)")
-    return words
-
-
-def _checked(result: SearchResult) -> str:
-    """The latency of the recommendation on the device with how it came about, or why there is none."""
-    if result.measured_ms is None:
-        reason = f" ({result.measured_error})" if result.measured_error else ""
-        return f"not {result.measured_source or MEASURED}{reason}"
-    return f"{result.measured_source} {format_ms(result.measured_ms)}"

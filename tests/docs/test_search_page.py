@@ -43,8 +43,20 @@ def test_there_are_lines_of_every_section() -> None:
     assert len(LINES) >= 10
     for section in TEXT.split("\n## ")[1:]:
         title = section.splitlines()[0]
-        if title in ("Limits", "Algorithms", "Several workers", "Watching it", "Stopping and going on"):
+        if title in (
+            "Limits",
+            "Algorithms",
+            "Several workers",
+            "Several machines",
+            "Watching it",
+            "Stopping and going on",
+        ):
             assert "    edgenas search" in section, title
+
+
+@pytest.mark.parametrize("flag", sorted(FLAGS - {"--help", "-h"}))
+def test_every_flag_is_named(flag: str) -> None:
+    assert re.search(rf"{flag}(?![a-z-])", TEXT), f"docs/search.md does not say what {flag} is for"
 
 
 def test_flags_exist() -> None:
