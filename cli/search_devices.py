@@ -11,10 +11,11 @@ from edgenas.cli.output import format_ms
 from edgenas.errors import UsageError
 
 if TYPE_CHECKING:
-    from edgenas.search import SearchResult
+    from edgenas.search import SearchResult, TrialRecord
+    from edgenas.search.objective import Latency
     from edgenas.workflow.devices import DeviceRequest
 
-__all__ = ["device_requests", "other_devices", "sram_limit"]
+__all__ = ["device_requests", "nearest_line", "other_devices", "sram_limit"]
 
 
 def device_requests(
@@ -77,6 +78,32 @@ def other_devices(result: SearchResult) -> list[str]:
         f"  on {label}: predicted {format_ms(latency.predicted_ms)}, target {format_ms(targets.get(label))}"
         for label, latency in result.best.latency.others.items()
     ]
+
+
+def nearest_line(nearest: TrialRecord, result: SearchResult) -> str:
+    """What a search says that found no network within its targets: by how much the nearest one misses each."""
+    latency = nearest.latency
+    if not result.devices:
+        return (
+            f"No network meets the target of {format_ms(result.target_ms)}. Nearest: trial {nearest.number}, "
+            f"{_missed(latency, result.target_ms)}."
+        )
+    first, *further = result.devices
+    parts = [f"{_missed(latency, first.target_ms)} on {first.label}"]
+    for device in further:
+        if device.label in latency.others:
+            parts.append(f"{_missed(latency.others[device.label], device.target_ms)} on {device.label}")
+    return (
+        f"No network meets every target. Nearest: trial {nearest.number}, {'; '.join(parts)}."
+    )
+
+
+def _missed(latency: Latency, target_ms: float | None) -> str:
+    known = "" if latency.measured_ms is None else f", on the device {format_ms(latency.measured_ms)}"
+    words = f"predicted {format_ms(latency.predicted_ms)}{known}"
+    if latency.held_ms is None or not target_ms:
+        return words
+    return f"{words} ({100.0 * (latency.held_ms - target_ms) / target_ms:+.1f}%)"
 
 
 def sram_limit(text: str | None) -> tuple[str | None, float | None]:

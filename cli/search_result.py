@@ -8,7 +8,7 @@ import click
 
 from edgenas.cli.output import format_ms, metrics_table
 from edgenas.cli.ranking_lines import ranking_lines
-from edgenas.cli.search_devices import other_devices
+from edgenas.cli.search_devices import nearest_line, other_devices
 from edgenas.cli.search_measured import measured_lines
 from edgenas.device_profiles.measurement import MEASURED
 
@@ -34,14 +34,7 @@ def show_result(result: SearchResult) -> None:
         if result.nearest is None:
             click.echo("No trial completed.")
             return
-        gap = result.to_dict()["nearest"]
-        known = result.nearest.latency.measured_ms
-        checked = "" if known is None else f", on the device {format_ms(known)}"
-        target = "every target" if result.devices else f"the target of {format_ms(result.target_ms)}"
-        click.echo(
-            f"No network meets {target}. Nearest: trial {result.nearest.number}, "
-            f"predicted {format_ms(gap['predicted_ms'])}{checked} ({gap['gap_percent']:+.1f}%)."
-        )
+        click.echo(nearest_line(result.nearest, result))
         click.echo("Search with a higher --target-ms, or more --trials.")
         return
     best = result.best

@@ -34,7 +34,8 @@ def header(run: RunData) -> Html:
     config = run.config
     tasks = [as_text(task) for task in as_list(config.data.get("tasks"))]
     what = f"Search of a network for {_listed(tasks)}" if tasks else "Architecture search"
-    where = f" on {config.device}" if config.device else ""
+    devices = [as_text(device.get("label")) for device in config.devices] or [config.device]
+    where = f" on {_listed(devices)}" if config.device else ""
     return tag(
         "header",
         tag("p", "edgenas report", class_="kicker"),
@@ -58,6 +59,10 @@ def _outcome(run: RunData) -> str:
     target = run.config.target_ms
     if best is None:
         return "The search has not ended yet."
+    if run.config.devices:
+        if not best.feasible:
+            return "No network met the latency target of every device; the nearest one is shown and not recommended."
+        return f"The recommended network is trial {best.trial}, within the target of every device."
     if not best.feasible:
         limit = f" of {ms(target)}" if target else ""
         return f"No network met the latency target{limit}; the nearest one is shown and not recommended."

@@ -221,10 +221,13 @@ def best_of(records: Sequence[TrialRecord]) -> TrialRecord | None:
 def nearest_to(records: Sequence[TrialRecord]) -> TrialRecord | None:
     """The completed trial with the lowest latency, or with several devices the lowest ratio to a target; the one with
     the higher reward of equal ones."""
-    candidates = [r for r in records if r.completed and r.latency.minimised is not None]
-    return min(
-        candidates, key=lambda r: (r.latency.minimised or 0.0, -(r.reward or 0.0), r.number), default=None
+    candidates = [(r.latency, r) for r in records if r.completed and r.latency.minimised is not None]
+    # What is held against the target, so that the nearest is the one whose shown gap is the smallest.
+    held = [(lat.held_ms if lat.worst_ratio is None else lat.worst_ratio, r) for lat, r in candidates]
+    found = min(
+        held, key=lambda pair: (pair[0] or 0.0, -(pair[1].reward or 0.0), pair[1].number), default=None
     )
+    return None if found is None else found[1]
 
 
 def summarise(

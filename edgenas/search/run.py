@@ -18,6 +18,7 @@ from edgenas.search.reachable import check_reachable, rarely_met
 from edgenas.search.requirement import Bound, Requirement
 from edgenas.search.result import SearchResult
 from edgenas.search.session import Session
+from edgenas.search.storages.check import check_storage
 from edgenas.space.space import SearchSpace
 
 __all__ = ["SearchInterrupted", "run_search"]
@@ -96,10 +97,12 @@ def run_search(
         if on_event is not None and (rare := rarely_met(config, space, requirements)):
             on_event(Remark(rare))
     emit = on_event or (lambda _: None)
-    # Before anything is written: where no worker can be had, the same command works once it can.
+    # Before anything is written: where no worker or no storage can be had, the same command works once it can.
     with contextlib.closing(executor(evaluator)) as workers:
-        if before_begin is not None and not resume:
-            before_begin()
+        if not resume:
+            check_storage(config.storage, run_dir)
+            if before_begin is not None:
+                before_begin()
         with run_lock(run_dir):
             prepare_run(config, space, run_dir, resume=resume)
             session = Session(
