@@ -14,6 +14,7 @@ from edgenas.cli.output import print_json
 from edgenas.cli.search_devices import device_requests, sram_limit
 from edgenas.cli.search_result import show_result
 from edgenas.cli.search_view import search_view
+from edgenas.cli.stop_signals import stopped_in_order
 from edgenas.errors import UsageError
 from edgenas.workflow.runs import new_run_folder
 
@@ -251,7 +252,9 @@ def command(
 
     execution = {name: options.pop(name) for name in _EXECUTION}
     execution = {name: value for name, value in execution.items() if value is not None}
-    with search_view() as on_event:
+    run_dir = resume or options["out"] or new_run_folder()
+    del options["out"]
+    with stopped_in_order(lambda: _how_to_go_on(run_dir)), search_view() as on_event:
         if resume is not None:
             _refuse_other_options(click.get_current_context())
             result = resume_search(
@@ -263,7 +266,6 @@ def command(
                 on_event=on_event,
             )
         else:
-            run_dir = options.pop("out") or new_run_folder()
             request = _request(trials, execution, remeasure=remeasure, trial_seconds=trial_seconds, **options)
             result = start_search(request, run_dir, on_event=on_event)
     if as_json:
@@ -348,3 +350,12 @@ def _refuse_other_options(ctx: click.Context) -> None:
             f"to train (--executor, --workers, ...) can change. Received {flags}. "
             "Leave them out, or start a new run with them."
         )
+
+
+def _how_to_go_on(run_dir: Path) -> str:
+    """What an interrupt before the trials, or while the winner is measured, leaves behind."""
+    from edgenas.search.config import CONFIG_FILE, resume_command
+
+    if not (run_dir / CONFIG_FILE).exists():
+        return "Interrupted before the search began; nothing was written."
+    return f"Interrupted; what was finished is stored in {run_dir}. Go on with: {resume_command(run_dir)}"

@@ -93,9 +93,7 @@ def nearest_line(nearest: TrialRecord, result: SearchResult) -> str:
     for device in further:
         if device.label in latency.others:
             parts.append(f"{_missed(latency.others[device.label], device.target_ms)} on {device.label}")
-    return (
-        f"No network meets every target. Nearest: trial {nearest.number}, {'; '.join(parts)}."
-    )
+    return f"No network meets every target. Nearest: trial {nearest.number}, {'; '.join(parts)}."
 
 
 def _missed(latency: Latency, target_ms: float | None) -> str:

@@ -72,17 +72,22 @@ def read_run_trials(folder: Path, storage: object) -> tuple[Trial, ...]:
         storage: `storage` of its `config.json`, None for a study in the folder.
 
     Raises:
-        UsageError: there is no study, or it cannot be reached or read.
+        UsageError: there is no study, or it is damaged.
+        EdgenasError: it cannot be reached or read now.
         MissingDependencyError: Optuna, or what reads the storage, is not installed.
     """
     if storage is None:
         return read_trials(folder / "study.db")
-    from edgenas.search.study import read_frozen_trials
+    from edgenas.search.study import StudyUnavailable, read_frozen_trials
 
     try:
         return tuple(_trial(trial) for trial in read_frozen_trials(folder))
     except (UsageError, MissingDependencyError):
         raise
+    except StudyUnavailable as error:
+        # Nothing is wrong with the run; and a report needs no --resume.
+        said = str(error).replace("then go on with --resume", "then type the same command again")
+        raise EdgenasError(said) from error
     except EdgenasError as error:
         raise UsageError(str(error)) from error
 

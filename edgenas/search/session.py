@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ from edgenas.search.pruning import Ladder
 from edgenas.search.record import TrialRecord
 from edgenas.search.requirement import Requirement
 from edgenas.search.result import SearchResult, summarise, write_best
-from edgenas.search.study import OpenTrial, TrialStore
+from edgenas.search.study import OpenTrial, StudyUnavailable, TrialStore
 from edgenas.space.architecture import Architecture
 from edgenas.space.space import Decisions, SearchSpace
 
@@ -122,6 +123,11 @@ class Session:
                 )
             )
             self._run_trials(store, baseline)
+        except StudyUnavailable:
+            # As after Ctrl-C: what is known can be trained while the study is away. A full disk may forbid it.
+            with contextlib.suppress(EdgenasError, OSError):
+                self._store_best()
+            raise
         finally:
             store.close()
         result = self._store_best()

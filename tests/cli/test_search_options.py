@@ -170,7 +170,7 @@ def test_pruning(asked: list[workflow.SearchRequest]) -> None:
             ("--algorithm", "random", "--population", "9"),
             "--population has no meaning for --algorithm random",
         ),
-        (("--algorithm", "nsga2", "--tournament", "9"), "take --algorithm evolution."),
+        (("--algorithm", "nsga2", "--tournament", "9"), "take --algorithm evolution or oneshot."),
         (("--algorithm", "nsga"), "nsga2"),
         (("--reduction-factor", "1"), "--reduction-factor"),
         (("--pruner", "halvin"), "halving"),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
+import multiprocessing.resource_tracker
 import os
 import signal
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -79,12 +82,13 @@ class LocalWorkers:
     def _start_queued(self) -> None:
         while self._idle and self._queue:
             job, pool = self._queue.popleft(), self._idle.pop()
-            try:
-                future = pool.schedule(run_job, args=(job,), timeout=job.limit_seconds)
-            except RuntimeError:  # its process died while it was idle
-                pool = self._new_pool()
-                future = pool.schedule(run_job, args=(job,), timeout=job.limit_seconds)
-            self._running[future] = (job, pool)
+            with _without_interrupts():
+                try:
+                    future = pool.schedule(run_job, args=(job,), timeout=job.limit_seconds)
+                except RuntimeError:  # its process died while it was idle
+                    pool = self._new_pool()
+                    future = pool.schedule(run_job, args=(job,), timeout=job.limit_seconds)
+                self._running[future] = (job, pool)
 
     def _outcome(self, future: Future[Evaluation], job: Job, pool: Any) -> Done:
         self._idle.append(pool)  # whatever the outcome: `close` must find it
@@ -109,6 +113,21 @@ class LocalWorkers:
             initargs=self._arguments,
             context=multiprocessing.get_context("spawn"),
         )
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes and threads begun inside never see Ctrl-C, not even while their interpreter starts.
+
+    It goes to the whole process group, and a worker that is still importing would answer it with a traceback.
+    """
+    # Started by itself, the tracker of `multiprocessing` would undo the mask.
+    multiprocessing.resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _cores() -> int:

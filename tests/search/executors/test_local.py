@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import signal
@@ -16,6 +17,7 @@ import pytest
 from toy_evaluators import Misbehaving, needing_tensorflow
 from toy_search import (
     HEAD_CHANNELS,
+    INPUT_SHAPE,
     TOY_ITERATIONS,
     fragile_evaluator,
     toy_config,
@@ -221,3 +223,29 @@ def test_kill_9_of_a_parallel_search_loses_nothing_that_was_finished(tmp_path: P
 def child_processes(parent: int) -> set[int]:
     tasks = Path(f"/proc/{parent}/task").glob("*/children")
     return {int(word) for file in tasks for word in file.read_text().split()}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads signal masks from /proc")
+def test_a_worker_that_still_starts_does_not_hear_ctrl_c() -> None:
+    """It goes to the whole process group, and an interpreter at its imports answers it with a traceback."""
+    space = toy_space()
+    architecture = space.architecture(space.default(), input_shape=INPUT_SHAPE, head_channels=HEAD_CHANNELS)
+    workers = LocalWorkers(toy_evaluator, workers=2)
+    try:
+        for number in range(2):
+            workers.submit(Job(number, architecture, 0))
+        began, seen = time.monotonic(), set()
+        while len(seen) < 2 and time.monotonic() - began < 30:
+            for child in multiprocessing.active_children():
+                status = Path(f"/proc/{child.pid}/status").read_text()
+                (blocked,) = [line for line in status.splitlines() if line.startswith("SigBlk:")]
+                assert int(blocked.split()[1], 16) & 1 << (signal.SIGINT - 1)
+                seen.add(child.pid)
+        assert len(seen) == 2
+        assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        found: list[Any] = []
+        while len(found) < 2:
+            found += workers.wait()
+        assert all(done.evaluation is not None and done.evaluation.completed for done in found)
+    finally:
+        workers.close()
