@@ -32,8 +32,9 @@ def network_section(run: RunData) -> Html:
         class_="legend",
     )
     title = "Recommended network" if best and best.feasible else "Nearest network, over the target"
+    nothing = best is not None and best.is_none
     parts = [
-        _network(best, "network-best", title, widest, run),
+        note("No trial completed.") if nothing else _network(best, "network-best", title, widest, run),
         _network(baseline, "network-baseline", "MT edge baseline", widest, run),
         legend,
         note("Height shows the channels; in a block, the kernel and the expansion e. Drawn to one scale."),

@@ -59,6 +59,8 @@ def _outcome(run: RunData) -> str:
     target = run.config.target_ms
     if best is None:
         return "The search has not ended yet."
+    if best.is_none:
+        return "No trial completed, so there is no network to recommend."
     if run.config.devices:
         if not best.feasible:
             return "No network met the latency target of every device; the nearest one is shown and not recommended."
@@ -82,7 +84,7 @@ def _tile(title: str, value: str, detail: str) -> Html:
 def _tiles(run: RunData) -> list[Html]:
     tiles = []
     best, target = run.best, run.config.target_ms
-    if best:
+    if best and not best.is_none:
         whose = "" if best.feasible else ", nearest network"
         tiles.append(
             _tile(f"Quality{whose}", number(best.quality), "relative to the MT edge baseline, proxy schedule")

@@ -104,6 +104,11 @@ class Candidate:
     others: dict[str, tuple[float | None, tuple[float, float] | None]] = field(default_factory=dict)
     first_recommended: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def is_none(self) -> bool:
+        """Whether no trial completed: then there is not even a nearest network."""
+        return not self.feasible and self.architecture is None and self.quality is None
+
 
 @dataclass(frozen=True, slots=True)
 class ProfilePoint:

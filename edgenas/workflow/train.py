@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+import math
+import shlex
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,15 +76,32 @@ def architecture_of_run(best: Path, *, allow_infeasible: bool = False) -> Archit
     nearest = data.get("nearest")
     if nearest is None:
         raise UsageError(
-            f"{best} recommends no network: no trial completed. Go on with: edgenas search --resume"
+            f"{best} recommends no network: no trial completed. Go on with: edgenas search --resume "
+            f"{shlex.quote(str(best.parent))}"
         )
     if not allow_infeasible:
         raise UsageError(
-            f"No network of this run meets its target of {data.get('target_ms'):.3g} ms; the nearest is predicted at "
-            f"{nearest.get('predicted_ms'):.3g} ms. Search with a higher --target-ms or more --trials, or take the "
-            "nearest with --allow-infeasible."
+            f"No network of this run meets {_missed(data, nearest)}. Search with a higher --target-ms or more "
+            "--trials, or take the nearest with --allow-infeasible."
         )
     return Architecture.from_dict(nearest["architecture"], str(best))
+
+
+def _missed(data: Mapping[str, Any], nearest: Mapping[str, Any]) -> str:
+    """The targets of a run, and what is predicted for its nearest network."""
+    devices = data.get("devices") or []
+    if not devices:
+        return (
+            f"its target of {data.get('target_ms'):.3g} ms; the nearest is predicted at "
+            f"{nearest.get('predicted_ms'):.3g} ms"
+        )
+    others = nearest.get("other_devices") or {}
+    parts = []
+    for number, device in enumerate(devices):
+        label, target_ms = device["label"], device["target_ms"]
+        predicted_ms = (others.get(label, {}) if number else nearest).get("predicted_ms", math.nan)
+        parts.append(f"{predicted_ms:.3g} ms on {label} (target {target_ms:.3g} ms)")
+    return f"every target; the nearest is predicted at {', '.join(parts)}"
 
 
 def train_network(

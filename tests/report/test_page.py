@@ -210,6 +210,28 @@ def test_an_infeasible_result_is_not_called_recommended(make_run: RunMaker) -> N
     assert "(recommended)" not in page.words and "Recommended" not in page.words
 
 
+def test_no_network_is_announced_where_no_trial_completed(make_run: RunMaker) -> None:
+    folder = make_run(trials=8)
+    (folder / "best.json").write_text(json.dumps({"feasible": False, "nearest": None}))
+    _, page = _read(write_report(folder))
+    assert "No trial completed, so there is no network to recommend." in page.words
+    assert "earest network" not in page.words and "nearest one" not in page.words
+
+
+def test_with_several_devices_the_first_does_not_stand_for_all(make_run: RunMaker) -> None:
+    devices = [
+        {"label": name, "device": name, "configuration": "a", "predictor": f"{name}/a", "target_ms": 3.0}
+        for name in ("host", "pixel4")
+    ]
+    folder = make_run(trials=8, config={"devices": devices})
+    _, page = _read(write_report(folder))
+    assert "on host and pixel4." in page.words and "within the target of every device" in page.words
+    best = json.loads((folder / "best.json").read_text())
+    (folder / "best.json").write_text(json.dumps({"feasible": False, "nearest": best}))
+    _, page = _read(write_report(folder))
+    assert "No network met the latency target of every device" in page.words
+
+
 def test_measured_operator_times_are_never_called_predicted(make_run: RunMaker) -> None:
     folder = make_run(trials=8)
     path = folder / "export" / "rooms_winner.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,13 @@ from toy_search import (
     toy_space,
 )
 
+from edgenas.cli.search_result import show_result
 from edgenas.errors import UsageError
 from edgenas.scoring import quality
 from edgenas.search import SearchDevice, Unreachable, read_trials, run_search
 from edgenas.search.objective import objective_of
 from edgenas.space import Architecture
+from edgenas.workflow.train import architecture_of_run
 
 
 def second_ms(architecture: Architecture) -> float:
@@ -178,3 +181,25 @@ def test_what_makes_no_sense_is_refused(tmp_path: Path) -> None:
             SearchDevice("npu-a", "npu", "a", "npu/a", bad)
     with pytest.raises(ValueError, match="1 further devices need as many estimators"):
         objective_of(config(), toy_estimator)
+
+
+def test_the_nearest_network_is_told_for_every_device(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a network would be "over the target" by -40 %: that of the first device, which is not the one it misses."""
+    monkeypatch.setattr("edgenas.search.run.check_reachable", lambda *_: None)
+    result = run_search(
+        config(first_ms=50.0, other_ms=0.5, trials=4),
+        toy_space(),
+        toy_evaluator,
+        toy_estimator,
+        tmp_path,
+        other_estimators=[second],
+    )
+    assert result.best is None
+    show_result(result)
+    shown = capsys.readouterr().out
+    numbers = re.search(r"No network meets every target\..*\((.*)%\) on host; .*\((.*)%\) on npu-a", shown)
+    assert numbers is not None and float(numbers[1]) < 0 < float(numbers[2])
+    with pytest.raises(UsageError, match=r"ms on host \(target 50 ms\), .* ms on npu-a \(target 0.5 ms\)"):
+        architecture_of_run(tmp_path / "best.json")
