@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edgenas.cli import export, search
+from edgenas.cli import export, search_result
 from edgenas.search import SearchResult
 
 
@@ -23,14 +23,14 @@ def test_search(tmp_path: Path, ms: float | None, source: str | None, words: str
     result = SearchResult(tmp_path, None, None, None, (), 1, 0, 0)
     if ms is not None and source is not None:
         result = result.with_measurement(ms, source)
-    assert search._checked(result) == words
+    assert search_result._checked(result) == words
 
 
 def test_search_whose_recommendation_cannot_be_simulated(tmp_path: Path) -> None:
     result = SearchResult(tmp_path, None, None, None, (), 1, 0, 0)
     assert "measured_error" not in result.to_dict()
     failed = result.with_failed_measurement("RESIZE stays on the CPU", "simulated")
-    assert search._checked(failed) == "not simulated (RESIZE stays on the CPU)"
+    assert search_result._checked(failed) == "not simulated (RESIZE stays on the CPU)"
     assert failed.to_dict()["measured_error"] == "RESIZE stays on the CPU"
     assert failed.with_measurement(1.0, "simulated").measured_error == ""
 
