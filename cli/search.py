@@ -116,8 +116,8 @@ _ONESHOT_TRIALS = 500
 @click.option(
     "--rank-networks",
     type=click.IntRange(0),
-    help="Of oneshot: networks trained alone afterwards, to measure how well inherited weights rank and to choose "
-    "among the best; 0 for none. [default: 8]",
+    help="Of oneshot: networks trained alone afterwards, to measure how well inherited weights rank; 0 for "
+    "none. [default: 8]",
 )
 @click.option(
     "--preset",

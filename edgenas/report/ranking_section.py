@@ -46,9 +46,8 @@ def ranking_section(run: RunData) -> Html | None:
     ]
     words = note(
         f"The search scored networks with weights inherited from one supernet. {count:.0f} networks spread over its "
-        "range of quality, and its best few, were then trained alone under the proxy schedule. The network with the "
-        "highest reward so, among those within the target, is recommended. Each quality compares with the baseline "
-        "scored in the same way."
+        "range of quality were then trained alone under the proxy schedule, once each. Each quality compares with the "
+        "baseline scored in the same way."
     )
     return join((words, definitions(facts), table("Networks that were trained alone", header, rows)))
 

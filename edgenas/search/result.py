@@ -61,8 +61,8 @@ class SearchResult:
         hypervolume: of quality and predicted latency, and how it grew; None without a device.
         measured_ms: latency of `best` on the device, None when it is not known.
         measured_source: how it came about, "measured" or "simulated"; None where nothing was tried.
-        ranking: what stand-alone training says of a one-shot search, see `edgenas.workflow.oneshot_ranking`; `best` is
-            chosen by it. None for other searches.
+        ranking: what stand-alone training says of a one-shot search, see `edgenas.workflow.oneshot_ranking`.
+            None for other searches.
         measured_error: why an attempt of this session gave no latency, else empty; never stored.
         first: what predictions alone recommend, where networks were measured after the search (`Remeasured`), with its
             latencies as they are known now; None elsewhere. It is `best` where nothing changed.

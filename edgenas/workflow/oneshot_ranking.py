@@ -2,8 +2,8 @@
 
 Two things are asked of a one-shot search. Does its order of networks mean anything? Networks spread over its whole
 range of quality are trained alone under the proxy schedule, and both orders are compared (Kendall's tau-b, Spearman's
-rho, each with a bootstrap interval). Is its first network really the best of its first few? They are trained alone
-too, and the one with the highest reward so is recommended.
+rho, each with a bootstrap interval). Is its first network really the best of its first few? Where finalists are asked
+for, they are trained alone too, and the one with the highest reward so is recommended.
 """
 
 from __future__ import annotations
@@ -76,8 +76,11 @@ class Ranking:
 
     @property
     def best(self) -> RankedNetwork | None:
-        """The feasible network with the highest reward when trained alone."""
-        feasible = [n for n in self.networks if n.record.feasible]
+        """The finalist with the highest reward when trained alone; None where there are no finalists.
+
+        The spread networks are not asked: the best of many noisy scores is mostly a lucky one.
+        """
+        feasible = [n for n in self.networks if n.record.feasible and n.finalist]
         return max(feasible, key=lambda n: (n.reward, -n.record.number), default=None)
 
     def to_dict(self) -> dict[str, Any]:

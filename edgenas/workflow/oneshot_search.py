@@ -121,7 +121,7 @@ class OneShotSearch:
         return factory
 
     def judged(self, result: SearchResult, alone: Evaluator, make: ExecutorFactory) -> SearchResult:
-        """Trains some networks alone, and recommends the best of the finalists by that.
+        """Trains some networks alone, and recommends the best of the finalists by that where there are any.
 
         Args:
             result: what the search recommends by inherited weights.
