@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from edgenas.search import (
     read_trials,
 )
 from edgenas.search.events import EventHandler
-from edgenas.search.executors import Executor, ExecutorFactory
+from edgenas.search.executors import Done, Executor, ExecutorFactory, Job
 from edgenas.search.objective import Objective, objective_of
 from edgenas.search.result import write_best
 from edgenas.space import SearchSpace
@@ -111,14 +111,17 @@ class OneShotSearch:
         )
 
     def after_supernet(self, make: ExecutorFactory) -> ExecutorFactory:
-        """Makes the executor once the supernet is trained, for the evaluator takes the weights along."""
+        """An executor that trains the supernet, and only then starts its workers, when the first job comes.
+
+        Not before: a run has its `config.json` then, without which a killed training could not be resumed. And the
+        weights travel with the evaluator.
+        """
         region = Region.of(self.objective.bounds(), self.requirements, self.options.margin)
 
-        def factory(evaluator: Evaluator) -> Executor:
+        def prepare() -> None:
             prepare_supernet(self.options, self.space, self.data.train, self.run_dir, region, self.on_event)
-            return make(evaluator)
 
-        return factory
+        return lambda evaluator: _Prepared(prepare, lambda: make(evaluator))
 
     def judged(self, result: SearchResult, alone: Evaluator, make: ExecutorFactory) -> SearchResult:
         """Trains some networks alone, and recommends the best of the finalists by that where there are any.
@@ -151,6 +154,35 @@ class OneShotSearch:
             judged = replace(judged, best=best.record, measured_ms=None, measured_source=None)
         write_best(judged)
         return judged
+
+
+class _Prepared:
+    """An executor whose workers start with the first job, after something was prepared."""
+
+    def __init__(self, prepare: Callable[[], None], make: Callable[[], Executor]) -> None:
+        self._prepare, self._make = prepare, make
+        self._workers: Executor | None = None
+
+    @property
+    def capacity(self) -> int:
+        """One until there are workers: the first job makes them."""
+        return 1 if self._workers is None else self._workers.capacity
+
+    def submit(self, job: Job) -> None:
+        """Prepares before the first job."""
+        if self._workers is None:
+            self._prepare()
+            self._workers = self._make()
+        self._workers.submit(job)
+
+    def wait(self) -> list[Done]:
+        """As the workers do."""
+        return [] if self._workers is None else self._workers.wait()
+
+    def close(self) -> None:
+        """Ends the workers, if there are any."""
+        if self._workers is not None:
+            self._workers.close()
 
 
 def _ignore(_: Event) -> None:
