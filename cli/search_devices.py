@@ -70,14 +70,18 @@ def device_requests(
 
 
 def other_devices(result: SearchResult) -> list[str]:
-    """One line for each further device: what is predicted for the recommended network there, and its target."""
+    """One line for each further device: what is known of the recommended network there, and its target."""
     if result.best is None:
         return []
     targets = {device.label: device.target_ms for device in result.devices}
-    return [
-        f"  on {label}: predicted {format_ms(latency.predicted_ms)}, target {format_ms(targets.get(label))}"
-        for label, latency in result.best.latency.others.items()
-    ]
+    lines = []
+    for label, latency in result.best.latency.others.items():
+        row = result.remeasured and result.remeasured.row(result.best.architecture.hash, label)
+        found = f", {row.source} {format_ms(row.measured_ms)}" if row and row.measured_ms is not None else ""
+        lines.append(
+            f"  on {label}: predicted {format_ms(latency.predicted_ms)}{found}, target {format_ms(targets.get(label))}"
+        )
+    return lines
 
 
 def nearest_line(nearest: TrialRecord, result: SearchResult) -> str:

@@ -6,6 +6,7 @@ import json
 import math
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,13 @@ from toy_search import (
     toy_space,
 )
 
+from edgenas.cli.search_devices import other_devices
 from edgenas.cli.search_result import show_result
 from edgenas.errors import UsageError
 from edgenas.scoring import quality
 from edgenas.search import SearchDevice, Unreachable, read_trials, run_search
 from edgenas.search.objective import objective_of
+from edgenas.search.remeasured import MeasuredRow, Remeasured
 from edgenas.space import Architecture
 from edgenas.workflow.train import architecture_of_run
 
@@ -203,3 +206,15 @@ def test_the_nearest_network_is_told_for_every_device(
     assert numbers is not None and float(numbers[1]) < 0 < float(numbers[2])
     with pytest.raises(UsageError, match=r"ms on host \(target 50 ms\), .* ms on npu-a \(target 0.5 ms\)"):
         architecture_of_run(tmp_path / "best.json")
+
+
+def test_what_was_measured_on_a_further_device_is_shown(tmp_path: Path) -> None:
+    result = run_search(
+        config(trials=6), toy_space(), toy_evaluator, toy_estimator, tmp_path, other_estimators=[second]
+    )
+    assert result.best is not None
+    (before,) = other_devices(result)
+    row = MeasuredRow(result.best.architecture.hash, result.best.number, "npu-a", 1.0, 0.5, 2.0)
+    measured = Remeasured(1).with_row(replace(row, measured_ms=2.5, source="simulated"))
+    (line,) = other_devices(replace(result, remeasured=measured))
+    assert line == before.replace(", target", ", simulated 2.5 ms, target")
