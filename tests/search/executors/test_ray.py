@@ -246,7 +246,7 @@ def test_a_hung_trial_is_ended_by_its_time_limit(address: str, tmp_path: Path) -
 
 
 def test_what_ended_in_time_counts_however_late_it_is_asked_for(address: str, tmp_path: Path) -> None:
-    executor = RayExecutor(Toy(tmp_path), address=address, cpus_per_trial=2, workers=3)
+    executor = RayExecutor(Toy(tmp_path, seconds=0.5), address=address, cpus_per_trial=2, workers=3)
     try:
         for number in range(3):
             executor.submit(Job(number, default_network(), 0, limit_seconds=2.0))
