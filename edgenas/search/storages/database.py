@@ -38,6 +38,7 @@ class DatabaseBackend:
         storage: an `optuna.storages.RDBStorage`.
         name: name of the study, which exists.
         where: how messages call it.
+        snapshot: statement after which all reads of a transaction see the same state.
         prepare: is called at the start of every transaction with the connection and whether it must be durable.
 
     Raises:
@@ -45,12 +46,19 @@ class DatabaseBackend:
     """
 
     def __init__(
-        self, storage: Any, name: str, where: str, prepare: Callable[[Connection, bool], None] | None = None
+        self,
+        storage: Any,
+        name: str,
+        where: str,
+        *,
+        snapshot: str,
+        prepare: Callable[[Connection, bool], None] | None = None,
     ) -> None:
         self._models = tables()
         self._storage = storage
         self._engine = storage.engine
         self._where = where
+        self._snapshot = snapshot
         self._prepare = prepare or (lambda connection, durable: None)
         self._study_id: int = storage.get_study_id_from_name(name)
         self._trial_ids: dict[int, int] = {}
@@ -72,6 +80,8 @@ class DatabaseBackend:
         """
         m, mine = self._models, self._study_id
         with sqlalchemy.orm.Session(self._engine) as session:
+            # A search may go on meanwhile: every table is read as it was at one moment.
+            session.connection().exec_driver_sql(self._snapshot)
             directions = session.query(m.StudyDirectionModel).filter_by(study_id=mine)
             found = session.query(m.TrialModel).filter_by(study_id=mine).order_by(m.TrialModel.trial_id).all()
             numbers = [row.number for row in found]

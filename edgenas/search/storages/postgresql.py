@@ -36,7 +36,8 @@ def open_postgresql(url: str, name: str, where: str) -> DatabaseBackend:
         sqlalchemy.exc.SQLAlchemyError, LookupError: no connection, or no such study.
     """
     # Every commit waits for the server's disk: a server that crashed must not forget what this process remembers.
-    return DatabaseBackend(_storage(url), name, where)
+    snapshot = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"
+    return DatabaseBackend(_storage(url), name, where, snapshot=snapshot)
 
 
 def create_postgresql_study(url: str, create: Callable[[Any], None]) -> None:

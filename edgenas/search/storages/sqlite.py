@@ -37,7 +37,8 @@ class SqliteBackend(DatabaseBackend):
     def __init__(self, path: Path, name: str, *, writable: bool) -> None:
         _check_integrity(path)
         self._writable = writable
-        super().__init__(_storage(path), name, str(path), _synchronise if writable else None)
+        prepare = _synchronise if writable else None
+        super().__init__(_storage(path), name, str(path), snapshot="BEGIN", prepare=prepare)
         if writable:
             self._run("PRAGMA journal_mode=WAL")
 
