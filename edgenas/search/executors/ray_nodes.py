@@ -101,8 +101,11 @@ class Nodes:
         Raises:
             EdgenasError: a node lacks what a trial needs, or does not answer.
         """
+        end = time.monotonic() + _CHECK_SECONDS
         self.look(now=True)
-        self._take_answers(_CHECK_SECONDS)
+        while self._asked and (left := end - time.monotonic()) > 0:
+            self._take_answers(left)
+            self.look(now=True)  # one whose worker was lost meanwhile is asked again
         problems = [f"  {self.name(node)}: {self._fit[node]}" for node in self.unfit]
         if problems:
             listed = "\n".join(problems)
