@@ -59,9 +59,9 @@ def remeasure(
 ) -> SearchResult:
     """Measures the `count` best networks, corrects the predictors by them and recommends anew.
 
-    Where the correction brings another network to the top, that one is measured too, at most `count` further ones: what
-    is recommended was measured, if its device can be reached. Each measurement is stored at once; what was measured
-    well before is not measured again.
+    Where the correction brings another network to the top, that one is measured too, at most `count` further ones; if
+    yet another one is at the top then, it is recommended by its corrected prediction. Each measurement is stored at
+    once; what was measured well before is not measured again.
 
     Args:
         result: outcome of the search.

@@ -24,14 +24,18 @@ def test_reading_during_a_search(tmp_path: Path, kind: str, request: pytest.Fixt
     for _ in range(4):
         process.stdout.readline()
     counts = []
-    while process.poll() is None:
-        finished = read_trials(folder)
-        trials = read_frozen_trials(folder)
-        assert [trial.number for trial in trials] == list(range(len(trials)))
-        assert all(trial.params and trial.user_attrs for trial in trials if trial.state.is_finished())
-        counts.append(len(finished))
-        for _ in range(2):  # its lines are read, or it would wait for us
-            process.stdout.readline()
+    try:
+        while process.poll() is None:
+            finished = read_trials(folder)
+            trials = read_frozen_trials(folder)
+            assert [trial.number for trial in trials] == list(range(len(trials)))
+            assert all(trial.params and trial.user_attrs for trial in trials if trial.state.is_finished())
+            counts.append(len(finished))
+            for _ in range(2):  # its lines are read, or it would wait for us
+                process.stdout.readline()
+    except BaseException:
+        process.kill()  # it would wait for the server that the test stops
+        raise
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert counts == sorted(counts) and len(set(counts)) > 3
