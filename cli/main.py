@@ -27,6 +27,7 @@ _COMMANDS = {
     "check": "Tell which operators of .tflite files run on an accelerator, and why not the others.",
     "latency": "Import latency tables, fit predictors, test them, adapt them to new devices.",
     "devices": "List the devices and what is known of them.",
+    "data": "Recognise data sets in their own layouts, look at them, prepare them.",
     "space": "List search spaces, show one, sample architectures.",
 }
 
