@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -86,15 +86,21 @@ def data_options(function: F) -> F:
     return function
 
 
-def refuse_data_options(instead: str) -> None:
+def refuse_data_options(instead: str, *, but: Sequence[str] = ()) -> None:
     """For commands on a run, which has its data in its configuration: options that would do nothing are refused.
+
+    Args:
+        instead: what to give to choose the data, e.g. "--architecture FILE".
+        but: parameters of `data_options` that the command takes all the same.
 
     Raises:
         UsageError: one was given.
     """
     ctx = click.get_current_context()
     given = [
-        name for name in _DATA if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+        name
+        for name in _DATA
+        if name not in but and ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
     ]
     if given:
         flags = ", ".join("--" + name.replace("_", "-") for name in given)

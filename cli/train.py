@@ -16,6 +16,7 @@ from edgenas.workflow.runs import RunFolder, newest_run
 if TYPE_CHECKING:
     from edgenas.space import Architecture
     from edgenas.training.config import TrainingConfig
+    from edgenas.training.loss_weights import LossWeights
     from edgenas.workflow.data import OpenData
 
 __all__ = ["command"]
@@ -30,11 +31,19 @@ __all__ = ["command"]
 @click.option("--space", default="demo", show_default=True, help="Space of a named architecture.")
 @data_options
 @click.option(
-    "--preset", default="final", show_default=True, help="Schedule: proxy, final, adashare or paper-proxy."
+    "--schedule",
+    default="modern",
+    show_default=True,
+    help="modern, adashare (20,000 steps of the paper), paper-proxy, proxy, or a .toml file.",
 )
-@click.option("--iterations", type=click.IntRange(1), help="Steps, instead of the preset's.")
-@click.option("--batch-size", type=click.IntRange(1), help="Frames per step, instead of the preset's.")
-@click.option("--learning-rate", type=float, help="Peak rate, instead of the preset's.")
+@click.option(
+    "--epochs",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Passes over the training frames, instead of the schedule's steps.",
+)
+@click.option("--iterations", type=click.IntRange(1), help="Steps, instead of the schedule's.")
+@click.option("--batch-size", type=click.IntRange(1), help="Frames per step, instead of the schedule's.")
+@click.option("--learning-rate", type=float, help="Peak rate, instead of the schedule's.")
 @click.option(
     "--loss-weights", help="Preset of Table 8; by default that of the run, or the one that fits the data."
 )
@@ -54,6 +63,8 @@ def command(run: Path | None, architecture: str | None, as_json: bool, **options
     Examples:
       edgenas train runs/001
       edgenas train --architecture mt-edge-baseline-v1 --space demo --data rooms --out baseline
+      edgenas train --architecture best.json --data nyuv2.npz --schedule modern --epochs 24 --out net
+      edgenas train --architecture best.json --data nyuv2.npz --tasks depth --out depth-alone
     """
     from edgenas.workflow.train import train_network
 
@@ -92,23 +103,28 @@ def _from_run(
     from edgenas.workflow.data import OpenData
     from edgenas.workflow.train import architecture_of_run
 
-    refuse_data_options("--architecture FILE")
+    tasks = parse_tasks(options["tasks"])
+    refuse_data_options("--architecture FILE", but=("tasks",))
     folder = RunFolder(run or newest_run())
     stored = read_config(folder.root)
     network = architecture_of_run(folder.best, allow_infeasible=options["allow_infeasible"])
     data = OpenData.reopen(stored["data"])
-    weights = TrainingConfig.from_dict(stored["proxy"]).loss_weights
-    config = (
-        replace(_config(options, data), loss_weights=weights)
-        if not options["loss_weights"]
-        else _config(options, data)
-    )
-    return network, data, config, options["out"] or folder.train
+    if tasks is not None and tasks != data.tasks:
+        if options["out"] is None:
+            raise UsageError(
+                f"{folder.root} is a run for {', '.join(data.tasks)}. To train its network for {', '.join(tasks)} "
+                "alone, name another folder with --out."
+            )
+        network = network.with_tasks(tasks)
+        data = replace(data.request, tasks=tasks).open()
+    fitting = TrainingConfig.from_dict(stored["proxy"]).loss_weights
+    return network, data, _config(options, data, fitting), options["out"] or folder.train
 
 
 def _without_run(name: str, options: dict[str, Any]) -> tuple[Architecture, OpenData, TrainingConfig, Path]:
     """An architecture by file or by name, on the data that the options name."""
     from edgenas.space import Architecture, load_space
+    from edgenas.training.config import default_loss_weights
     from edgenas.workflow.data import DataRequest
 
     if options["out"] is None:
@@ -121,6 +137,7 @@ def _without_run(name: str, options: dict[str, Any]) -> tuple[Architecture, Open
             height or network.input_height,
             width or network.input_width,
         )
+        network = network.with_tasks(tasks)
     data = DataRequest(
         options["data"], tasks, height, width, options["frames"], options["validation_frames"]
     ).open()
@@ -135,14 +152,26 @@ def _without_run(name: str, options: dict[str, Any]) -> tuple[Architecture, Open
             f"The heads of {name} do not fit the data: it has the channels {wanted}, the data need "
             f"{info.head_channels}. Sample the architecture for these data: edgenas space sample --classes N"
         )
-    return network, data, _config(options, data), options["out"]
+    fitting = default_loss_weights(info.tasks, info.depth_unit)
+    return network, data, _config(options, data, fitting), options["out"]
 
 
-def _config(options: dict[str, Any], data: OpenData) -> TrainingConfig:
-    from edgenas.training.config import default_loss_weights, load_training_preset
-    from edgenas.training.loss_weights import load_loss_weights
+def _config(options: dict[str, Any], data: OpenData, fitting: str | LossWeights) -> TrainingConfig:
+    """The schedule with what the options change; `fitting` holds where nobody names loss weights."""
+    from edgenas.training.schedule_file import resolve_schedule
 
-    info = data.train.info
-    changes = {k: options[k] for k in ("iterations", "batch_size", "learning_rate") if options[k] is not None}
-    weights = load_loss_weights(options["loss_weights"] or default_loss_weights(info.tasks, info.depth_unit))
-    return load_training_preset(options["preset"], seed=options["seed"], loss_weights=weights, **changes)
+    if options["epochs"] is not None and options["iterations"] is not None:
+        raise UsageError(
+            f"Give either --epochs or --iterations. Received --epochs {options['epochs']:g} and --iterations "
+            f"{options['iterations']}."
+        )
+    names = ("iterations", "batch_size", "learning_rate")
+    config = resolve_schedule(
+        options["schedule"],
+        data.tasks,
+        fitting=fitting,
+        begin_with="modern",
+        loss_weights=options["loss_weights"],
+        changes={"seed": options["seed"], **{k: options[k] for k in names if options[k] is not None}},
+    )
+    return config if options["epochs"] is None else config.for_epochs(options["epochs"], len(data.train))

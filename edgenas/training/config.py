@@ -78,6 +78,16 @@ class TrainingConfig:
         progress = (step - warmup) / max(1, self.iterations - warmup)
         return self.learning_rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * progress)))
 
+    def for_epochs(self, epochs: float, frames: int) -> TrainingConfig:
+        """The same schedule over so many passes of `frames` training frames, the last step rounded up.
+
+        Raises:
+            UsageError: `epochs` is not positive and finite.
+        """
+        if not (math.isfinite(epochs) and epochs > 0):
+            raise UsageError(f"Invalid value for `epochs`. Expected a number above 0. Received {epochs}.")
+        return replace(self, iterations=max(1, math.ceil(epochs * frames / self.batch_size)))
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary."""
         return asdict(self)
@@ -94,6 +104,7 @@ class TrainingConfig:
 TRAINING_PRESETS = {
     "proxy": TrainingConfig(iterations=240),
     "final": TrainingConfig(iterations=1600, learning_rate=3e-3, warmup_iterations=50),
+    "modern": TrainingConfig(iterations=1600, learning_rate=3e-3, warmup_iterations=50),
     # paper.md, field protocol: Adam(0.5, 0.999), decay 1e-4, halved every 4,000 of 20,000 iterations.
     "adashare": TrainingConfig(iterations=20_000, learning_rate=1e-3, schedule="halving", beta1=0.5),
     # paper.md, search: every candidate for 5,000 iterations; that all else is as in the final training is our choice.

@@ -1,6 +1,7 @@
 """Training schedules by name or from a TOML file.
 
-A file holds fields of `TrainingConfig`, and optionally the preset from which it differs ("proxy" without it):
+A file holds fields of `TrainingConfig`, and optionally the preset from which it differs (without it "proxy" in a
+search, "modern" in a training):
 
     preset = "adashare"
     iterations = 5000
@@ -26,8 +27,8 @@ from edgenas.training.loss_weights import LossWeights, load_loss_weights
 
 __all__ = ["load_schedule", "resolve_schedule"]
 
-_COMMAND = "edgenas search --help"
-# The search has a seed of its own, with which every candidate is trained.
+_COMMAND = "edgenas train --help"
+# The seed is an option of the commands: a search trains every candidate with its own.
 _FIELDS = {f.name: f.type for f in fields(TrainingConfig) if f.name not in ("seed", "loss_weights")}
 _LOSSES = tuple(f.name for f in fields(LossWeights))
 _TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
@@ -38,11 +39,12 @@ _TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
 }
 
 
-def load_schedule(name_or_path: str) -> tuple[str, dict[str, Any]]:
+def load_schedule(name_or_path: str, *, begin_with: str = "proxy") -> tuple[str, dict[str, Any]]:
     """Reads which preset a schedule begins with and what it changes; `load_training_preset` takes both.
 
     Args:
         name_or_path: a preset such as "proxy", or a path that ends in .toml.
+        begin_with: preset of a file that names none.
 
     Raises:
         UsageError: there is no such preset or file, or the file is malformed; the message names the field.
@@ -52,7 +54,7 @@ def load_schedule(name_or_path: str) -> tuple[str, dict[str, Any]]:
             raise unknown_name("training preset", name_or_path, TRAINING_PRESETS, _COMMAND)
         return name_or_path, {}
     data = _read(Path(name_or_path))
-    preset = data.pop("preset", "proxy")
+    preset = data.pop("preset", begin_with)
     if preset not in TRAINING_PRESETS:
         raise unknown_name(f"training preset of {name_or_path}", str(preset), TRAINING_PRESETS, _COMMAND)
     weights = data.pop("loss_weights", None)
@@ -68,7 +70,8 @@ def resolve_schedule(
     name_or_path: str,
     tasks: Iterable[str],
     *,
-    fitting: str,
+    fitting: str | LossWeights,
+    begin_with: str = "proxy",
     loss_weights: str | None = None,
     changes: Mapping[str, Any] | None = None,
 ) -> TrainingConfig:
@@ -77,15 +80,16 @@ def resolve_schedule(
     Args:
         name_or_path: see `load_schedule`.
         tasks: tasks that are trained; the loss weights must cover them.
-        fitting: preset of Table 8 that holds where neither the user nor the file names loss weights.
+        fitting: weights, or preset of Table 8, that hold where neither the user nor the file names loss weights.
+        begin_with: preset of a file that names none.
         loss_weights: preset of Table 8 that the user asks for.
         changes: fields that the user asks for; they count more than those of the file.
 
     Raises:
         UsageError: something of it does not exist or is out of range, or a task would not be trained.
     """
-    preset, found = load_schedule(name_or_path)
-    found.setdefault("loss_weights", load_loss_weights(fitting))
+    preset, found = load_schedule(name_or_path, begin_with=begin_with)
+    found.setdefault("loss_weights", load_loss_weights(fitting) if isinstance(fitting, str) else fitting)
     if loss_weights is not None:
         found["loss_weights"] = load_loss_weights(loss_weights)
     config = load_training_preset(preset, **{**found, **(changes or {})})
@@ -106,9 +110,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _check(name: str, value: Any, source: str) -> None:
     if name == "seed":
-        raise UsageError(
-            f"The schedule {source} has a seed. Leave it out: --seed is that of every candidate."
-        )
+        raise UsageError(f"The schedule {source} has a seed. Leave it out and give it with --seed.")
     if name not in _FIELDS:
         raise unknown_name(f"field of the schedule {source}", name, [*_FIELDS, "loss_weights", "preset"])
     allowed, words = _TYPES[str(_FIELDS[name])]

@@ -61,7 +61,7 @@ def test_without_a_preset_a_file_begins_with_the_proxy(tmp_path: Path) -> None:
         ("iterations = true", "Expected a whole number. Received True"),
         ("augment = 1", "Expected true or false"),
         ("batch_size = 0", "`batch_size`. Expected at least 1"),
-        ("seed = 3", "--seed is that of every candidate"),
+        ("seed = 3", "give it with --seed"),
         ("schedule = 'halvin'", "Did you mean 'halving'"),
         ("loss_weights = 3", "Expected a preset of Table 8 or a table of ce, l1, re, ics"),
         ("loss_weights = {cee = 1}", "Did you mean 'ce'"),
