@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from edgenas.datasets import VOID, load_dataset
-from edgenas.training.evaluate import evaluate_outputs
+from edgenas.evaluation import evaluate_outputs
 
 SHOWN = ("miou", "pixel_accuracy", "abs_error", "rel_error", "mean_angle_deg")
 

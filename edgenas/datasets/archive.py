@@ -35,7 +35,7 @@ class ArchiveDataset(Dataset):
 
     Args:
         source: path of the archive, with `#seg40` or the like at its end to choose the labels.
-        split: "train" or "validation".
+        split: "train", "validation" or "all".
         tasks: which targets; all that the archive has when None.
         height: rows that are expected, or None.
         width: columns that are expected, or None.
@@ -77,7 +77,8 @@ class ArchiveDataset(Dataset):
                 )
         position = np.arange(count)
         validates = position % VALIDATION_EVERY == 0
-        self._index = position[validates if split == "validation" else ~validates]
+        chosen_frames = {"train": ~validates, "validation": validates}
+        self._index = position[chosen_frames[split]] if split in chosen_frames else position
         if frames == len(self._index):
             frames = None  # all there are, whether asked for or not: the same data, the same fingerprint
         if frames is not None and frames <= len(self._index):

@@ -56,6 +56,12 @@ class Dataset(ABC):
         """Every frame in compact form: image u8, segmentation u8, depth f16 (or wider), normals i8 = 127 n."""
         return self._wanted(self._stored_arrays())
 
+    def expect_every_frame(self) -> None:  # noqa: B027 - to do nothing is right for most
+        """Told before every frame is read once in order: a data set for which that is slow makes it quick.
+
+        Must not load a large data set into memory. Does nothing here.
+        """
+
     def _wanted(self, kept: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         return {key: kept[key] for key in ("image", *self.info.tasks)}
 

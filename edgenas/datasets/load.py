@@ -16,6 +16,7 @@ from edgenas.errors import UsageError, unknown_name
 __all__ = ["load_dataset"]
 
 _SMALLEST, _LARGEST = 8, 4096
+_ARCHIVE_SPLITS = (*SPLITS, "all")
 
 
 def load_dataset(
@@ -33,7 +34,7 @@ def load_dataset(
     Args:
         source: "rooms" (13 NYUv2 classes, depth in metres), "streets" (19 Cityscapes classes, inverse depth in
             1/m, sky invalid), or the path of an .npz archive, `file.npz#seg40` to choose its labels.
-        split: "train" or "validation".
+        split: "train" or "validation"; of an archive also "all", every frame in order.
         tasks: the targets wanted, of "depth", "normals", "segmentation"; all there are when None.
         height: rows of procedural frames; an archive must have just these.
         width: columns, likewise.
@@ -44,8 +45,9 @@ def load_dataset(
     Raises:
         UsageError: unknown name, task or split; a size or number out of range; a malformed archive.
     """
-    if split not in SPLITS:
-        raise unknown_name("split", split, SPLITS)
+    known = SPLITS if source in WORLDS else _ARCHIVE_SPLITS
+    if split not in known:
+        raise unknown_name("split", split, known)
     for name, value, low in (
         ("height", height, _SMALLEST),
         ("width", width, _SMALLEST),

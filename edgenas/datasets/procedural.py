@@ -68,6 +68,10 @@ class SceneDataset(Dataset):
         )
         super().__init__(info, length)
 
+    def expect_every_frame(self) -> None:
+        """Renders all frames at once on every core; one by one it would take far longer, each time."""
+        self._stored_arrays()
+
     def _stored_frame(self, index: int) -> dict[str, NDArray[Any]]:
         if self._loaded is not None:
             return {key: array[index] for key, array in self._loaded.items()}

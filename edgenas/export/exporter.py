@@ -14,13 +14,13 @@ import numpy as np
 
 from edgenas.datasets import Dataset
 from edgenas.errors import EdgenasError, UsageError
+from edgenas.evaluation import Metrics, evaluate_outputs
 from edgenas.export.convert import to_tflite
 from edgenas.export.litert_model import LitertModel
 from edgenas.export.samples import write_samples
 from edgenas.export.verify import HeadError, Predict, compare_heads, require_float_agreement
 from edgenas.space.architecture import Architecture
 from edgenas.storage import write_bytes_atomic
-from edgenas.training.evaluate import Metrics, evaluate_outputs
 from edgenas.training.trainer import predictor_of
 
 __all__ = ["ExportedFile", "ExportedNetwork", "export_network"]

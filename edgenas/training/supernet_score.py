@@ -12,10 +12,10 @@ import numpy as np
 
 from edgenas.datasets import Dataset
 from edgenas.errors import UsageError
+from edgenas.evaluation import Metrics, evaluate_outputs
 from edgenas.networks.supernet import Supernet
 from edgenas.space.architecture import Architecture
 from edgenas.storage import atomic_path
-from edgenas.training.evaluate import Metrics, evaluate_outputs
 
 __all__ = ["SupernetScorer", "read_weights", "save_weights", "take_weights"]
 

@@ -15,10 +15,10 @@ import tensorflow as tf
 
 from edgenas.datasets import Dataset, make_pipeline
 from edgenas.errors import UsageError
+from edgenas.evaluation import Metrics, evaluate_outputs
 from edgenas.space.architecture import Architecture
 from edgenas.tasks.base import NonFiniteOutputError
 from edgenas.training.config import TrainingConfig
-from edgenas.training.evaluate import Metrics, evaluate_outputs
 from edgenas.training.head_bias import constant_answers, set_head_biases
 from edgenas.training.session import Training, identity_of
 

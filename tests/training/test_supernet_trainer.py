@@ -144,7 +144,7 @@ def test_training_and_scoring(
     take_weights(read_weights(path), again, str(path))
     assert SupernetScorer(again, train_set, validation, calibration_frames=8).score(architecture)[0] == after
 
-    from edgenas.training.evaluate import evaluate_outputs
+    from edgenas.evaluation import evaluate_outputs
     from edgenas.training.trainer import predictor_of
 
     model = scorer.inherited(architecture)
