@@ -7,8 +7,8 @@ import io
 import json
 import math
 import shlex
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +19,18 @@ from edgenas.storage import atomic_path, read_json, require_writable, write_json
 from edgenas.training.config import TrainingConfig
 from edgenas.training.curves import training_curves
 from edgenas.workflow.data import OpenData
+from edgenas.workflow.evaluations import EVALUATIONS_FILE, read_evaluations, train_with_evaluations
 
 if TYPE_CHECKING:
     from edgenas.training.trainer import Progress
 
-__all__ = ["TrainedNetwork", "architecture_of_run", "load_trained", "train_network"]
+__all__ = ["TrainedNetwork", "TrainingDivergedError", "architecture_of_run", "load_trained", "train_network"]
 
 FORMAT = "edgenas.trained"
+
+
+class TrainingDivergedError(EdgenasError):
+    """A training whose loss or outputs stopped being finite."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class TrainedNetwork:
         metrics: {task: {metric: value}} on the validation split.
         seconds: wall time by phase of the last session.
         reused: whether the folder held it already.
+        evaluations: {step: metrics} on the validation split at the steps that were asked for.
     """
 
     folder: Path
@@ -45,6 +51,7 @@ class TrainedNetwork:
     metrics: dict[str, dict[str, float | None]]
     seconds: dict[str, float]
     reused: bool = False
+    evaluations: Mapping[int, dict[str, dict[str, float | None]]] = field(default_factory=dict)
 
     @property
     def model_path(self) -> Path:
@@ -112,6 +119,7 @@ def train_network(
     *,
     restart: bool = False,
     on_step: Callable[[Progress], None] | None = None,
+    evaluate_at: Sequence[int] = (),
 ) -> TrainedNetwork:
     """Trains into `folder`, going on from its checkpoint where there is one.
 
@@ -122,10 +130,11 @@ def train_network(
         folder: receives model.keras, metrics.json, history.csv and tensorboard/; checkpoint.npz while it runs.
         restart: forget what the folder holds.
         on_step: called after every step.
+        evaluate_at: steps after which it is evaluated too, see `train_with_evaluations`.
 
     Raises:
         UsageError: the folder holds another training run.
-        EdgenasError: the training diverged.
+        TrainingDivergedError: the loss or an output is not finite any more.
     """
     made_from = {
         "architecture": architecture.to_dict(),
@@ -139,7 +148,7 @@ def train_network(
         leftover.unlink(missing_ok=True)
     if restart:
         # Only what a training writes: --out may name a folder that holds other things too.
-        for name in ("metrics.json", checkpoint.name, "model.keras", "history.csv"):
+        for name in ("metrics.json", checkpoint.name, "model.keras", "history.csv", EVALUATIONS_FILE):
             (folder / name).unlink(missing_ok=True)
     if (folder / "metrics.json").exists():
         stored = load_trained(folder)
@@ -158,19 +167,27 @@ def train_network(
             if on_step is not None:
                 on_step(progress)
 
-        outcome = Trainer(data.train, data.validation).train(
-            architecture, config, checkpoint=checkpoint, on_step=tell
+        outcome = train_with_evaluations(
+            Trainer(data.train, data.validation),
+            architecture,
+            config,
+            folder,
+            identity,
+            evaluate_at=evaluate_at,
+            checkpoint=checkpoint,
+            on_step=tell,
         )
         curves.draw(outcome.history)
         curves.draw_metrics(config.iterations, outcome.metrics)
     write_text_atomic(folder / "history.csv", _csv(outcome.history))
     if outcome.model is None:
-        raise EdgenasError(
+        raise TrainingDivergedError(
             f"The training diverged: {outcome.reason}. Try a lower --learning-rate, and add --restart."
         )
     with atomic_path(folder / "model.keras") as temporary:
         outcome.model.save(temporary)
-    trained = TrainedNetwork(folder, architecture, outcome.metrics, outcome.seconds)
+    evaluations = read_evaluations(folder, identity)
+    trained = TrainedNetwork(folder, architecture, outcome.metrics, outcome.seconds, evaluations=evaluations)
     write_json(
         folder / "metrics.json",
         {"format": FORMAT, "identity": identity, "metrics": trained.metrics, "seconds": trained.seconds},
@@ -193,7 +210,14 @@ def load_trained(folder: Path) -> TrainedNetwork:
     data = read_json(folder / "metrics.json", "training result")
     try:
         architecture = Architecture.from_dict(data["identity"]["architecture"], str(folder / "metrics.json"))
-        return TrainedNetwork(folder, architecture, data["metrics"], data["seconds"], reused=True)
+        return TrainedNetwork(
+            folder,
+            architecture,
+            data["metrics"],
+            data["seconds"],
+            reused=True,
+            evaluations=read_evaluations(folder, data["identity"]),
+        )
     except (KeyError, TypeError) as error:
         raise UsageError(f"{folder / 'metrics.json'} is not a training result: {error}.") from error
 
