@@ -190,7 +190,13 @@ def train_network(
     trained = TrainedNetwork(folder, architecture, outcome.metrics, outcome.seconds, evaluations=evaluations)
     write_json(
         folder / "metrics.json",
-        {"format": FORMAT, "identity": identity, "metrics": trained.metrics, "seconds": trained.seconds},
+        {
+            "format": FORMAT,
+            "identity": identity,
+            "metrics": trained.metrics,
+            "seconds": trained.seconds,
+            "data": data.describe(),
+        },
     )
     checkpoint.unlink(missing_ok=True)
     return trained
