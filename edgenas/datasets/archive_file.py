@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import zipfile
 from collections.abc import Callable
@@ -12,16 +11,12 @@ from typing import IO, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenas.datasets.npy_header import read_array_header
 from edgenas.errors import UsageError, no_such_file
 
 __all__ = ["ArchiveFile"]
 
 T = TypeVar("T")
-_HEADER_BYTES = 4096
-_READERS: dict[tuple[int, int], Callable[..., tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
 
 
 class ArchiveFile:
@@ -88,20 +83,7 @@ class ArchiveFile:
     def _open(self, key: str, use: Callable[[IO[bytes], tuple[int, ...], bool, np.dtype[Any]], T]) -> T:
         member = self._members[key]
         with zipfile.ZipFile(self.path) as archive, archive.open(member) as stream:
-            version = np.lib.format.read_magic(stream)
-            if version not in _READERS:
-                raise ValueError(f"array format {version} is not supported, expected 1.0 or 2.0")
-            shape, fortran, dtype = _READERS[version](stream, max_header_size=_HEADER_BYTES)
-            if dtype.hasobject:
-                raise ValueError("it holds Python objects, expected numbers")
-            if any(side < 0 for side in shape):
-                raise ValueError(f"its header declares the shape {shape}")
-            declared = math.prod(shape) * dtype.itemsize
-            present = member.file_size - stream.tell()
-            if declared != present:
-                raise ValueError(
-                    f"its header declares {declared} bytes ({dtype} {shape}), the file holds {present}"
-                )
+            shape, fortran, dtype = read_array_header(stream, member.file_size)
             return use(stream, shape, fortran, dtype)
 
     def _guarded(self, key: str, action: Callable[[], T]) -> T:

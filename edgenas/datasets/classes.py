@@ -8,7 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CITYSCAPES_19", "NYUV2_13", "NYUV2_40", "VOID", "class_names_for", "palette"]
+__all__ = [
+    "CITYSCAPES_7",
+    "CITYSCAPES_7_OF_19",
+    "CITYSCAPES_19",
+    "CITYSCAPES_IDS",
+    "NYUV2_13",
+    "NYUV2_13_OF_40",
+    "NYUV2_40",
+    "VOID",
+    "class_names_for",
+    "palette",
+]
 
 VOID = 255
 """Label of pixels that belong to no class; losses, metrics and pictures leave them out."""
@@ -18,6 +29,15 @@ CITYSCAPES_19 = (
     "terrain", "sky", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
 )  # fmt: skip
 """The 19 Cityscapes classes that are trained, in the order of their train ids."""
+
+CITYSCAPES_7 = ("flat", "construction", "object", "nature", "sky", "human", "vehicle")
+"""The 7 Cityscapes categories, in the order of their category ids, which count from 1."""
+
+CITYSCAPES_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+"""The id that gtFine's labelIds have for each of the 19 classes; every other id is void."""
+
+CITYSCAPES_7_OF_19 = (0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 4, 5, 5, 6, 6, 6, 6, 6, 6)
+"""The category of each of the 19 classes."""
 
 NYUV2_13 = (
     "bed", "books", "ceiling", "chair", "floor", "furniture", "objects", "picture", "sofa", "table", "tv",
@@ -34,6 +54,12 @@ NYUV2_40 = (
 )  # fmt: skip
 """The 40-class version of NYUv2, in its official order."""
 
+NYUV2_13_OF_40 = (
+    11, 4, 5, 0, 3, 8, 9, 11, 12, 5, 7, 5, 12, 9, 5, 12, 5, 6, 6, 4, 6, 2, 1, 5, 10, 6, 6, 6, 6, 6, 6, 5, 6, 6, 6, 6,
+    6, 6, 5, 6,
+)  # fmt: skip
+"""Which of the 13 classes each of the 40 belongs to (class13Mapping.mat of github.com/ankurhanda/nyuv2-meta-data)."""
+
 _CITYSCAPES_COLOURS = (
     (128, 64, 128), (244, 35, 232), (70, 70, 70), (102, 102, 156), (190, 153, 153), (153, 153, 153),
     (250, 170, 30), (220, 220, 0), (107, 142, 35), (152, 251, 152), (70, 130, 180), (220, 20, 60),
@@ -46,8 +72,8 @@ _INDOOR_COLOURS = (
 
 
 def class_names_for(count: int) -> tuple[str, ...]:
-    """Names of the usual label set with `count` classes: Cityscapes (19), NYUv2 (13 or 40), else numbered."""
-    for names in (CITYSCAPES_19, NYUV2_13, NYUV2_40):
+    """Names of the usual label set with `count` classes: Cityscapes (7 or 19), NYUv2 (13 or 40), else numbered."""
+    for names in (CITYSCAPES_7, CITYSCAPES_19, NYUV2_13, NYUV2_40):
         if len(names) == count:
             return names
     return tuple(f"class {index}" for index in range(count))
@@ -57,13 +83,15 @@ def palette(class_names: Sequence[str]) -> NDArray[np.uint8]:
     """Colours in which the classes are drawn.
 
     Args:
-        class_names: the K names. The Cityscapes and the 13 NYUv2 names have fixed colours, any other list gets
-            K colours spread over the colour wheel.
+        class_names: the K names. The Cityscapes and the 13 NYUv2 names have fixed colours, any other
+            list gets K colours spread over the colour wheel.
 
     Returns:
         RGB, u8 [K, 3]; every row differs. Void pixels have no entry: draw them black.
     """
     names = tuple(class_names)
+    if names == CITYSCAPES_7:
+        return np.array([_CITYSCAPES_COLOURS[CITYSCAPES_7_OF_19.index(k)] for k in range(7)], dtype=np.uint8)
     if names == CITYSCAPES_19:
         return np.array(_CITYSCAPES_COLOURS, dtype=np.uint8)
     if names == NYUV2_13:

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
-from edgenas.datasets.layouts.layout import LAYOUT_SPLITS, Layout, OpenOptions
+from edgenas.datasets.layouts.layout import Layout
+from edgenas.datasets.layouts.layout_dataset import LayoutDataset
+from edgenas.datasets.layouts.options import LAYOUT_SPLITS, OpenOptions
 from edgenas.datasets.layouts.registry import LAYOUTS, get_layout, recognise
 
-__all__ = ["LAYOUTS", "LAYOUT_SPLITS", "Layout", "OpenOptions", "get_layout", "recognise"]
+__all__ = ["LAYOUTS", "LAYOUT_SPLITS", "Layout", "LayoutDataset", "OpenOptions", "get_layout", "recognise"]

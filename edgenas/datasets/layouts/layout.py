@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from edgenas.datasets.dataset import Dataset
+import numpy as np
 
-__all__ = ["LAYOUT_SPLITS", "Layout", "OpenOptions"]
+from edgenas.datasets.archive import VALIDATION_EVERY
+from edgenas.datasets.layouts.layout_dataset import LayoutDataset
+from edgenas.datasets.layouts.options import OpenOptions
+from edgenas.datasets.layouts.release import Release
+from edgenas.errors import UsageError, unknown_name
 
-LAYOUT_SPLITS = ("train", "validation", "test", "all")
-"""Splits of a release: of its training frames those at positions i % 8 != 0 train and the others validate, "all" is
-both in order, and "test" is what the release itself keeps for testing."""
-
-
-@dataclass(frozen=True)
-class OpenOptions:
-    """How to open a split.
-
-    Attributes:
-        tasks: targets wanted, in the order of the heads; all that the release has when None.
-        height: rows to resize to; the release's own when None.
-        width: columns to resize to; the release's own when None.
-        frames: use so many frames of the split, evenly spread; all when None.
-        labels: label set, e.g. "label_7"; the layout's default when empty.
-        settings: further choices of the layout by name, see `Layout.settings`.
-        skip_broken: leave out frames whose files are missing or damaged instead of refusing the split.
-    """
-
-    tasks: tuple[str, ...] | None = None
-    height: int | None = None
-    width: int | None = None
-    frames: int | None = None
-    labels: str = ""
-    settings: Mapping[str, str] = field(default_factory=dict)
-    skip_broken: bool = False
+__all__ = ["Layout"]
 
 
 class Layout(ABC):
@@ -62,17 +40,80 @@ class Layout(ABC):
         """The label sets at `path`, the default one first; empty where there are no labels."""
 
     @abstractmethod
-    def splits(self, path: Path) -> dict[str, int]:
-        """Frames per split of `LAYOUT_SPLITS`; splits that the release lacks are left out.
+    def parts(self, path: Path) -> dict[str, int]:
+        """Frames of each part that the release itself has, of "train", "validation" and "test".
 
         Raises:
             UsageError: the release cannot be read.
         """
 
     @abstractmethod
-    def open(self, path: Path, split: str, options: OpenOptions | None = None) -> Dataset:
+    def release(self, path: Path, part: str, options: OpenOptions) -> Release:
+        """The frames of one part of the release.
+
+        Raises:
+            UsageError: a label set or setting does not exist, or the release cannot be read.
+        """
+
+    def splits(self, path: Path) -> dict[str, int]:
+        """Frames per split of `LAYOUT_SPLITS`; splits that the release lacks are left out.
+
+        Raises:
+            UsageError: the release cannot be read.
+        """
+        parts = self.parts(path)
+        counts: dict[str, int] = {}
+        if "train" in parts:
+            validating = 0 if "validation" in parts else -(-parts["train"] // VALIDATION_EVERY)
+            counts = {"train": parts["train"] - validating, "validation": validating or parts["validation"]}
+            counts["all"] = parts["train"]
+        if "test" in parts:
+            counts["test"] = parts["test"]
+        return counts
+
+    def open(self, path: Path, split: str, options: OpenOptions | None = None) -> LayoutDataset:
         """One split, read lazily: frames are decoded when they are asked for.
 
         Raises:
-            UsageError: the split, a task or a label set does not exist, or files are missing or damaged.
+            UsageError: the split, a task, a label set or a setting does not exist, or files are missing or damaged.
         """
+        options = options or OpenOptions()
+        for name in options.settings:
+            if name not in self.settings:
+                raise unknown_name(f"setting of {self.name}", name, self.settings, "edgenas data layouts")
+        parts = self.parts(path)
+        part = "train" if split == "all" or (split == "validation" and split not in parts) else split
+        if part not in parts:
+            raise UsageError(
+                f"{path} ({self.name}) has no {split} split. Expected one of {', '.join(self.splits(path)) or 'none'}."
+            )
+        release = self.release(path, part, options)
+        position = np.arange(len(release))
+        if part == "train" and split != "all" and "validation" not in parts:
+            validates = position % VALIDATION_EVERY == 0
+            position = position[validates if split == "validation" else ~validates]
+        chosen = {"labels": self.chosen_labels(path, options), **options.settings}
+        rule = f"{self.name} {part} i%{VALIDATION_EVERY}==0 {sorted(chosen.items())}"
+        return LayoutDataset(release, position, split, options, rule)
+
+    def chosen_labels(self, path: Path, options: OpenOptions) -> str:
+        """The label set wanted, the default one where none was named; empty where there are no labels.
+
+        Raises:
+            UsageError: it does not exist.
+        """
+        sets = self.label_sets(path)
+        if options.labels and options.labels not in sets:
+            raise unknown_name(f"label set of {path} ({self.name})", options.labels, sets)
+        return options.labels or (sets[0] if sets else "")
+
+    def setting(self, options: OpenOptions, name: str, known: Sequence[str]) -> str:
+        """The value of a setting, the first of `known` where it was not given.
+
+        Raises:
+            UsageError: it is none of `known`.
+        """
+        value = options.settings.get(name, known[0])
+        if value not in known:
+            raise unknown_name(f"value of {self.name}'s setting {name!r}", value, known)
+        return value

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from edgenas.datasets.layouts.cityscapes import Cityscapes
 from edgenas.datasets.layouts.layout import Layout
+from edgenas.datasets.layouts.mtan_cityscapes import MtanCityscapes
+from edgenas.datasets.layouts.mtan_nyuv2 import MtanNyuv2
 from edgenas.errors import unknown_name
 
 __all__ = ["LAYOUTS", "get_layout", "recognise"]
 
-_ALL: tuple[Layout, ...] = ()
+_ALL: tuple[Layout, ...] = (Cityscapes(), MtanNyuv2(), MtanCityscapes())
 
 LAYOUTS: Mapping[str, Layout] = MappingProxyType({layout.name: layout for layout in _ALL})
 """Every layout by its name, the most particular first."""
