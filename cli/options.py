@@ -25,7 +25,7 @@ __all__ = [
 
 F = TypeVar("F", bound=Callable[..., Any])
 _TASKS = ("depth", "normals", "segmentation")
-_DATA = ("data", "tasks", "height", "width", "frames", "validation_frames")
+_DATA = ("data", "tasks", "height", "width", "frames", "validation_frames", "skip_broken")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value on stdout.")
 predictor_option = click.option(
@@ -69,21 +69,34 @@ def device_options(function: F) -> F:
 
 
 def data_options(function: F) -> F:
-    """--data, --tasks, --height, --width, --frames."""
+    """--data, --tasks, --height, --width, --frames, --validation-frames, --skip-broken.
+
+    What --skip-broken asks for becomes part of `data`, so that whoever opens the same source again leaves out the same.
+    """
+
+    @functools.wraps(function)
+    def command(*args: Any, data: str, skip_broken: bool, **options: Any) -> Any:
+        from edgenas.datasets.source import leaving_out_broken
+
+        return function(*args, data=leaving_out_broken(data) if skip_broken else data, **options)
+
     decorators = (
         click.option(
             "--data", default="rooms", show_default=True,
-            help="rooms or streets (procedural, embedded), or the path of an .npz archive.",
+            help="rooms or streets (procedural, embedded), or the path of an .npz archive or of a data set that "
+            "`edgenas data layouts` knows, PATH#LABELS to choose its labels.",
         ),
         click.option("--tasks", help="Comma-separated, e.g. segmentation,depth. All that the data have by default."),
-        click.option("--height", type=click.IntRange(32, 4096), help="Rows of procedural frames."),
-        click.option("--width", type=click.IntRange(32, 4096), help="Columns of procedural frames."),
-        click.option("--frames", type=click.IntRange(1), help="Number of procedural training frames."),
-        click.option("--validation-frames", type=click.IntRange(1), help="Number of procedural validation frames."),
+        click.option("--height", type=click.IntRange(32, 4096), help="Rows of frames that are made or resized."),
+        click.option("--width", type=click.IntRange(32, 4096), help="Columns of frames that are made or resized."),
+        click.option("--frames", type=click.IntRange(1), help="Number of training frames."),
+        click.option("--validation-frames", type=click.IntRange(1), help="Number of validation frames."),
+        click.option("--skip-broken", is_flag=True, help="Leave out frames whose files are missing or damaged."),
     )  # fmt: skip
+    wrapped: Any = command
     for decorator in reversed(decorators):
-        function = decorator(function)
-    return function
+        wrapped = decorator(wrapped)
+    return wrapped  # type: ignore[no-any-return]
 
 
 def refuse_data_options(instead: str, *, but: Sequence[str] = ()) -> None:

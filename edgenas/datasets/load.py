@@ -8,15 +8,16 @@ from pathlib import Path
 
 from edgenas.datasets.archive import ArchiveDataset
 from edgenas.datasets.dataset import Dataset
+from edgenas.datasets.layouts import LAYOUT_SPLITS, LAYOUTS, OpenOptions, get_layout, recognise
 from edgenas.datasets.procedural import SceneDataset
 from edgenas.datasets.records import TASKS
 from edgenas.datasets.scenes import SPLITS, WORLDS
-from edgenas.errors import UsageError, unknown_name
+from edgenas.datasets.source import DataSource
+from edgenas.errors import UsageError, no_such_file, unknown_name
 
 __all__ = ["load_dataset"]
 
 _SMALLEST, _LARGEST = 8, 4096
-_ARCHIVE_SPLITS = (*SPLITS, "all")
 
 
 def load_dataset(
@@ -27,25 +28,29 @@ def load_dataset(
     height: int | None = None,
     width: int | None = None,
     frames: int | None = None,
+    skip_broken: bool = False,
     cache_dir: Path | None = None,
 ) -> Dataset:
     """Opens one split of a data set.
 
     Args:
         source: "rooms" (13 NYUv2 classes, depth in metres), "streets" (19 Cityscapes classes, inverse depth in
-            1/m, sky invalid), or the path of an .npz archive, `file.npz#seg40` to choose its labels.
-        split: "train" or "validation"; of an archive also "all", every frame in order.
+            1/m, sky invalid), or a path, see `DataSource`: an .npz archive, or a release of a data set in one of
+            the layouts (`edgenas data layouts`), `PATH#seg40` to choose its labels.
+        split: "train" or "validation"; of data on disk also "all", every training frame in order; of a layout also
+            "test", the release's own.
         tasks: the targets wanted, of "depth", "normals", "segmentation"; all there are when None.
-        height: rows of procedural frames; an archive must have just these.
+        height: rows of procedural frames, or to which frames of a layout are resized; an archive must have just these.
         width: columns, likewise.
-        frames: number of procedural frames (2,000 train, 100 validation by default); of an archive, so many
-            frames of the split, evenly spread.
+        frames: number of procedural frames (2,000 train, 100 validation by default); else so many frames of the
+            split, evenly spread.
+        skip_broken: leave out frames of a layout whose files are missing or damaged, instead of refusing the split.
         cache_dir: where rendered frames are kept; $EDGENAS_HOME or ~/.cache/edgenas when None.
 
     Raises:
-        UsageError: unknown name, task or split; a size or number out of range; a malformed archive.
+        UsageError: unknown name, task or split; a size or number out of range; malformed, missing or damaged files.
     """
-    known = SPLITS if source in WORLDS else _ARCHIVE_SPLITS
+    known = SPLITS if source in WORLDS else LAYOUT_SPLITS
     if split not in known:
         raise unknown_name("split", split, known)
     for name, value, low in (
@@ -68,10 +73,53 @@ def load_dataset(
             frames=frames,
             cache_dir=cache_dir,
         )
-    file = source.partition("#")[0]
-    if file.endswith(".npz") or os.sep in file or Path(file).exists():
-        return ArchiveDataset(source, split, tasks=wanted, height=height, width=width, frames=frames)
-    raise unknown_name("data set", source, WORLDS, "give one of these names, or the path of an .npz archive")
+    named = DataSource.parse(source, LAYOUTS)
+    options = OpenOptions(
+        tasks=wanted,
+        height=height,
+        width=width,
+        frames=frames,
+        labels=named.labels,
+        settings=named.settings,
+        skip_broken=named.skip_broken or skip_broken,
+    )
+    path = named.path
+    layout = get_layout(named.layout) if named.layout else recognise(path)
+    if layout is not None:
+        if not path.exists():
+            raise no_such_file(path)
+        return layout.open(path, split, options)
+    if path.is_dir():
+        raise UsageError(
+            f"{path} has none of the known layouts: {', '.join(LAYOUTS)}. Force one by LAYOUT:{path}, or describe "
+            f"your own files in {path / 'dataset.toml'}.\nSee: edgenas data layouts"
+        )
+    if path.suffix == ".npz" or os.sep in str(path) or path.exists():
+        return _archive(path, split, options)
+    raise unknown_name(
+        "data set", source, WORLDS, "give one of these names, or the path of an archive or folder of data"
+    )
+
+
+def _archive(path: Path, split: str, options: OpenOptions) -> Dataset:
+    """One split of an .npz archive, which has neither settings nor files that may be missing."""
+    if split == "test":
+        raise UsageError(
+            f"{path}: an archive has no test split. Expected one of train, validation, all. To test on an archive of "
+            "its own, read all of its frames."
+        )
+    if options.settings:
+        raise UsageError(
+            f"{path}: an archive has no settings. Received {', '.join(options.settings)}. Leave them out."
+        )
+    return ArchiveDataset(
+        f"{path}#{options.labels}" if options.labels else str(path),
+        split,
+        tasks=options.tasks,
+        height=options.height,
+        width=options.width,
+        frames=options.frames,
+    )
 
 
 def _ordered(tasks: Sequence[str]) -> tuple[str, ...]:

@@ -17,12 +17,12 @@ class DataRequest:
     """Which data to open.
 
     Attributes:
-        source: "rooms", "streets" or the path of an .npz archive.
+        source: "rooms", "streets" or the path of data on disk, see `load_dataset`.
         tasks: tasks to learn; None for all that the data have.
-        height: rows of procedural frames; None for the default.
-        width: columns of procedural frames; None for the default.
-        frames: number of procedural training frames; None for the default.
-        validation_frames: number of procedural validation frames; None for the default.
+        height: rows of procedural frames or of resized ones; None for the default.
+        width: columns, likewise; None for the default.
+        frames: number of training frames; None for the default.
+        validation_frames: number of validation frames; None for the default.
     """
 
     source: str = "rooms"
@@ -38,10 +38,19 @@ class DataRequest:
         Raises:
             UsageError: the source, a task or the size does not exist.
         """
-        common = {"tasks": self.tasks, "height": self.height, "width": self.width}
-        train = load_dataset(self.source, "train", frames=self.frames, **common)  # type: ignore[arg-type]
-        validation = load_dataset(self.source, "validation", frames=self.validation_frames, **common)  # type: ignore[arg-type]
-        return OpenData(self, train, validation)
+        return OpenData(
+            self, self.split("train", self.frames), self.split("validation", self.validation_frames)
+        )
+
+    def split(self, name: str, frames: int | None = None) -> Dataset:
+        """Opens one split, e.g. "test", in the size and with the tasks of the others.
+
+        Raises:
+            UsageError: as `open`, or there is no such split.
+        """
+        return load_dataset(
+            self.source, name, tasks=self.tasks, height=self.height, width=self.width, frames=frames
+        )
 
 
 @dataclass(frozen=True)

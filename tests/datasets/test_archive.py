@@ -206,7 +206,7 @@ def test_a_file_that_is_no_archive(tmp_path: Path) -> None:
     (tmp_path / "text.npz").write_text("hello")
     with pytest.raises(UsageError, match=r"text\.npz cannot be read as an \.npz archive"):
         load_dataset(str(tmp_path / "text.npz"), "train")
-    with pytest.raises(UsageError, match="No such file"):
+    with pytest.raises(UsageError, match="has none of the known layouts"):
         load_dataset(str(tmp_path) + "/", "train")
 
 

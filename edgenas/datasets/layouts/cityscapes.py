@@ -112,21 +112,19 @@ def _labels(files: Mapping[str, Path], *, kind: str, table: NDArray[np.uint8]) -
     return as_labels(read_numbers(files[kind]), table)
 
 
-def _depth(files: Mapping[str, Path], *, unit: str) -> NDArray[np.float32]:
+def _depth(files: Mapping[str, Path], *, unit: str) -> NDArray[Any]:
     stored = read_numbers(files["disparity"])
     if stored.ndim != 2 or stored.dtype.kind not in "iu" or stored.min() < 0 or stored.max() > 65535:
         raise ValueError(
             f"expected a disparity picture of 16 bits. Received {stored.dtype} {list(stored.shape)}"
         )
+    steps = np.where(stored > 1, stored, 0).astype(np.float32)
     if unit == "mtan":
-        shares: NDArray[np.float32] = np.where(
-            stored > 1, stored.astype(np.float32) / np.float32(65535), np.float32(0)
-        )
-        return shares
-    pixels: NDArray[np.float32] = np.maximum(stored.astype(np.float32) - 1, 0) / np.float32(256)
+        return steps / np.float32(65535)
     _, baseline_fx = _camera(files["camera"])
+    pixels = np.maximum(steps - 1, 0, dtype=np.float32) / np.float32(256)
     if unit == "1/m":
-        return pixels / np.float32(baseline_fx)  # type: ignore[return-value]
+        return pixels / np.float32(baseline_fx)
     return np.divide(np.float32(baseline_fx), pixels, out=np.zeros_like(pixels), where=pixels > 0)
 
 

@@ -79,6 +79,8 @@ class Layout(ABC):
         """
         options = options or OpenOptions()
         for name in options.settings:
+            if not self.settings:
+                raise UsageError(f"{path} ({self.name}) has no settings. Received {name!r}. Leave it out.")
             if name not in self.settings:
                 raise unknown_name(f"setting of {self.name}", name, self.settings, "edgenas data layouts")
         parts = self.parts(path)

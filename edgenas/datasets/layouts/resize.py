@@ -40,7 +40,10 @@ def resize_nearest(values: NDArray[Any], height: int, width: int) -> NDArray[Any
     rows, columns = values.shape[:2]
     if (rows, columns) == (height, width):
         return values
-    return values[(np.arange(height) * rows // height)[:, None], np.arange(width) * columns // width]
+    nearest: NDArray[Any] = values[
+        (np.arange(height) * rows // height)[:, None], np.arange(width) * columns // width
+    ]
+    return nearest
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def _taps(source: int, target: int) -> _Taps:
 def _summed(values: NDArray[Any], taps: _Taps, dtype: type[np.signedinteger[Any]]) -> NDArray[Any]:
     """The weighted sums along the first axis."""
     weights = taps.weights.astype(dtype).reshape(*taps.weights.shape, *(1,) * (values.ndim - 1))
-    summed = weights[:, 0] * values[taps.index[:, 0]]
+    summed: NDArray[Any] = weights[:, 0] * values[taps.index[:, 0]]
     for tap in range(1, taps.index.shape[1]):
         summed += weights[:, tap] * values[taps.index[:, tap]]
     return summed
