@@ -58,7 +58,7 @@ class Cityscapes(Layout):
         """The 19 classes or the 7 categories, void where a pixel has none of the 19."""
         return ("label_19", "label_7") if (path / "gtFine").is_dir() else ()
 
-    def parts(self, path: Path) -> dict[str, int]:
+    def parts(self, path: Path, options: OpenOptions | None = None) -> dict[str, int]:
         """Frames of train and val."""
         counts = {part: len(_frames(path, folder)) for part, folder in _PARTS.items()}
         return {part: count for part, count in counts.items() if count}

@@ -40,7 +40,7 @@ class Layout(ABC):
         """The label sets at `path`, the default one first; empty where there are no labels."""
 
     @abstractmethod
-    def parts(self, path: Path) -> dict[str, int]:
+    def parts(self, path: Path, options: OpenOptions | None = None) -> dict[str, int]:
         """Frames of each part that the release itself has, of "train", "validation" and "test".
 
         Raises:
@@ -83,7 +83,7 @@ class Layout(ABC):
                 raise UsageError(f"{path} ({self.name}) has no settings. Received {name!r}. Leave it out.")
             if name not in self.settings:
                 raise unknown_name(f"setting of {self.name}", name, self.settings, "edgenas data layouts")
-        parts = self.parts(path)
+        parts = self.parts(path, options)
         part = "train" if split == "all" or (split == "validation" and split not in parts) else split
         if part not in parts:
             raise UsageError(

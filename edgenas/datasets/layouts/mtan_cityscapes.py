@@ -41,7 +41,7 @@ class MtanCityscapes(Layout):
         """Those that the training part has."""
         return tuple(name for name in _CLASSES if (path / "train" / name).is_dir())
 
-    def parts(self, path: Path) -> dict[str, int]:
+    def parts(self, path: Path, options: OpenOptions | None = None) -> dict[str, int]:
         """Frames of train and val."""
         kinds = ("image", "depth", *self.label_sets(path))
         counts = {part: len(numbered.frames(path, part, kinds)) for part in numbered.PARTS}

@@ -42,7 +42,7 @@ class MtanNyuv2(Layout):
         """Its 13 classes."""
         return ("seg13",) if (path / "train" / "label").is_dir() else ()
 
-    def parts(self, path: Path) -> dict[str, int]:
+    def parts(self, path: Path, options: OpenOptions | None = None) -> dict[str, int]:
         """Frames of train and val."""
         counts = {part: len(numbered.frames(path, part, _KINDS)) for part in numbered.PARTS}
         return {part: count for part, count in counts.items() if count}

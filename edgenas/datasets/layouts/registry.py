@@ -6,15 +6,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from edgenas.datasets.layouts.adashare_cityscapes import AdashareCityscapes
+from edgenas.datasets.layouts.adashare_nyuv2 import AdashareNyuv2
 from edgenas.datasets.layouts.cityscapes import Cityscapes
 from edgenas.datasets.layouts.layout import Layout
 from edgenas.datasets.layouts.mtan_cityscapes import MtanCityscapes
 from edgenas.datasets.layouts.mtan_nyuv2 import MtanNyuv2
+from edgenas.datasets.layouts.nyuv2_mat import Nyuv2Mat
 from edgenas.errors import unknown_name
 
 __all__ = ["LAYOUTS", "get_layout", "recognise"]
 
-_ALL: tuple[Layout, ...] = (Cityscapes(), MtanNyuv2(), MtanCityscapes())
+_ALL: tuple[Layout, ...] = (
+    Cityscapes(),
+    MtanNyuv2(),
+    MtanCityscapes(),
+    AdashareNyuv2(),
+    AdashareCityscapes(),
+    Nyuv2Mat(),
+)
 
 LAYOUTS: Mapping[str, Layout] = MappingProxyType({layout.name: layout for layout in _ALL})
 """Every layout by its name, the most particular first."""
