@@ -30,6 +30,8 @@ class TrainingConfig:
         beta1: decay of Adam's first moment.
         beta2: decay of Adam's second moment.
         weight_decay: factor of the kernels' decay, decoupled from the gradient (AdamW).
+        ema_decay: decay of the running average of the weights, which is what the training hands out; 0 hands out
+            those of the last step.
         augment: flip, zoom and colour jitter.
         seed: seed of the weights, the order of the frames and the augmentation.
         loss_weights: weights of the loss terms.
@@ -44,6 +46,7 @@ class TrainingConfig:
     beta1: float = 0.9
     beta2: float = 0.999
     weight_decay: float = 1e-4
+    ema_decay: float = 0.0
     augment: bool = True
     seed: int = 0
     loss_weights: LossWeights = field(default_factory=lambda: load_loss_weights("nyuv2/ednas+jared"))
@@ -58,7 +61,7 @@ class TrainingConfig:
             raise UsageError(
                 f"Invalid value for `learning_rate`. Expected a number in (0, 10]. Received {self.learning_rate}."
             )
-        for name in ("beta1", "beta2"):
+        for name in ("beta1", "beta2", "ema_decay"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise UsageError(
                     f"Invalid value for `{name}`. Expected [0, 1). Received {getattr(self, name)}."
@@ -89,8 +92,9 @@ class TrainingConfig:
         return replace(self, iterations=max(1, math.ceil(epochs * frames / self.batch_size)))
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready dictionary."""
-        return asdict(self)
+        """A JSON-ready dictionary; fields that old runs do not know are in it only where they change something."""
+        data = asdict(self)
+        return {k: v for k, v in data.items() if k not in _LATER_FIELDS or v != _LATER_FIELDS[k]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TrainingConfig:
@@ -100,6 +104,9 @@ class TrainingConfig:
         except (KeyError, TypeError) as error:
             raise UsageError(f"Not a complete training configuration: {error}.") from error
 
+
+_LATER_FIELDS: Mapping[str, Any] = {"ema_decay": 0.0}
+"""Fields that came later, with the value under which a run is the same as before them: its identity stays, too."""
 
 TRAINING_PRESETS = {
     "proxy": TrainingConfig(iterations=240),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from edgenas.datasets import Dataset
 from edgenas.errors import UsageError
 from edgenas.networks import build_model
 from edgenas.space.architecture import Architecture
+from edgenas.training.average import WeightAverage
 from edgenas.training.checkpoint import load_checkpoint, pack_checkpoint, save_checkpoint, unpack_checkpoint
 from edgenas.training.config import TrainingConfig
 from edgenas.training.loss_weights import total_loss
@@ -55,7 +57,12 @@ class Training:
         self._config = config
         variables = self.model.trainable_variables
         self._optimizer = AdamW(variables, config)
+        self._average = (
+            WeightAverage(self.model.variables, config.ema_decay) if config.ema_decay > 0.0 else None
+        )
         self._state = [v.value for v in self.model.variables] + self._optimizer.slots
+        if self._average is not None:
+            self._state += self._average.slots
         values = [v.value for v in variables]
 
         @tf.function(autograph=False)  # type: ignore[untyped-decorator]
@@ -67,6 +74,8 @@ class Training:
                     architecture.tasks, targets, outputs, config.loss_weights, info=dataset.info
                 )
             self._optimizer.apply(tape.gradient(loss, values), learning_rate, number)
+            if self._average is not None:
+                self._average.update()
             return {"loss": loss, **terms}
 
         self._step = step
@@ -92,8 +101,19 @@ class Training:
         where = f"at step {self.steps} of {self._config.iterations}"
         return loss, f"loss {loss} {where} (first loss {first:.4g})"
 
+    def averaged(self) -> AbstractContextManager[Any]:
+        """Within this context the model has its averaged weights, where the schedule averages; not for steps."""
+        if self._average is None or not self.steps:
+            return nullcontext()
+        return self._average.in_place(self.steps)
+
+    def finish(self) -> None:
+        """Gives the model its averaged weights for good, where the schedule averages: after the last step."""
+        if self._average is not None and self.steps:
+            self._average.write(self.steps)
+
     def save(self, path: Path) -> None:
-        """Stores weights, moving statistics, optimiser slots, the steps and the history."""
+        """Stores weights, moving statistics, optimiser slots, averages, the steps and the history."""
         save_checkpoint(path, self._arrays(), self._meta())
 
     def restore(self, path: Path) -> None:

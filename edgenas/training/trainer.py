@@ -6,6 +6,7 @@ import hashlib
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,13 +132,19 @@ class Trainer:
         if reason:
             return TrainingResult("diverged", reason, {}, tuple(_finite(training.history)), clock.seconds)
         history = tuple(training.history)
+        finished = training.steps == config.iterations
+        if finished:
+            training.finish()
         try:
-            metrics = evaluate_outputs(predictor_of(training.model), self.validation_set, architecture.tasks)
+            with nullcontext() if finished else training.averaged():
+                metrics = evaluate_outputs(
+                    predictor_of(training.model), self.validation_set, architecture.tasks
+                )
         except NonFiniteOutputError as error:
             return TrainingResult("diverged", str(error), {}, history, clock.seconds)
         clock.lap("evaluate")
         stored = None
-        if training.steps < config.iterations:
+        if not finished:
             stored = training.to_bytes()
             self._paused = (training, _digest(stored))
         return TrainingResult("completed", "", metrics, history, clock.seconds, training.model, stored)
