@@ -15,7 +15,7 @@ from edgenas.datasets.dataset import Dataset
 from edgenas.datasets.layouts.options import OpenOptions
 from edgenas.datasets.layouts.release import Release
 from edgenas.datasets.layouts.resize import resize_image, resize_nearest
-from edgenas.datasets.records import TASKS, DatasetInfo
+from edgenas.datasets.records import DatasetInfo
 from edgenas.errors import UsageError, unknown_name
 
 __all__ = ["LayoutDataset"]
@@ -50,10 +50,10 @@ class LayoutDataset(Dataset):
             if task not in release.tasks:
                 raise unknown_name(f"task of {release.name}", task, release.tasks, "edgenas data layouts")
         wanted = release.tasks if options.tasks is None else options.tasks
-        tasks = tuple(task for task in TASKS if task in wanted)
+        tasks = tuple(sorted(set(wanted)))
         if not tasks:
             raise UsageError(
-                f"{release.name}: no targets beside the images. Expected one of {', '.join(TASKS)}."
+                f"{release.name}: no targets beside the images. Expected labels, depth or normals."
             )
         self._keys = ("image", *tasks)
         self.skipped = self._check_files(positions, split, options.skip_broken)

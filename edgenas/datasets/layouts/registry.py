@@ -9,6 +9,7 @@ from types import MappingProxyType
 from edgenas.datasets.layouts.adashare_cityscapes import AdashareCityscapes
 from edgenas.datasets.layouts.adashare_nyuv2 import AdashareNyuv2
 from edgenas.datasets.layouts.cityscapes import Cityscapes
+from edgenas.datasets.layouts.folder import Folder
 from edgenas.datasets.layouts.layout import Layout
 from edgenas.datasets.layouts.mtan_cityscapes import MtanCityscapes
 from edgenas.datasets.layouts.mtan_nyuv2 import MtanNyuv2
@@ -18,6 +19,7 @@ from edgenas.errors import unknown_name
 __all__ = ["LAYOUTS", "get_layout", "recognise"]
 
 _ALL: tuple[Layout, ...] = (
+    Folder(),
     Cityscapes(),
     MtanNyuv2(),
     MtanCityscapes(),
