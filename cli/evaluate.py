@@ -186,11 +186,11 @@ def _show(results: list[dict[str, Any]], labels: list[str]) -> None:
 
     columns = {label: metrics_of(result) for label, result in zip(labels, results, strict=True)}
     first = results[0]
-    title = f"{first['frames']} frames, {first['split']} of {first['data']}"
+    click.echo(f"{first['frames']} frames, {first['split']} of {first['data']}")
     if len(results) > 1 and not _are_seeds(results):
         for label, result in zip(labels[:-1], results[:-1], strict=True):
             columns[f"{label} - {labels[-1]}"] = metric_differences(result, results[-1])
-    metrics_table(title, columns)
+    metrics_table("Metrics", columns)
     for label, result in zip(labels, results, strict=True):
         prefix = f"{label}: " if len(results) > 1 else ""
         click.echo(f"{prefix}{result['parameters']} parameters, {result['model']}")
@@ -203,7 +203,8 @@ def _show(results: list[dict[str, Any]], labels: list[str]) -> None:
             for number, side in enumerate(("low", "high"))
         }
         metrics_table(f"95% interval over frames, {labels[0]}", ends)
+    click.echo("As AdaShare's public code computes them, faults included:")
     metrics_table(
-        "As AdaShare's public code computes them, faults included (compat.adashare)",
+        "compat.adashare",
         {label: {"": result["compat"]["adashare"]} for label, result in zip(labels, results, strict=True)},
     )

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from edgenas.datasets import Dataset, load_dataset
-from edgenas.datasets.layouts.layout import Layout
-from edgenas.datasets.layouts.registry import LAYOUTS, get_layout, recognise
+from edgenas.datasets.layouts import LAYOUTS, Layout, get_layout, recognise
 from edgenas.datasets.scenes import WORLDS
+from edgenas.datasets.source import SKIP_BROKEN, DataSource
 from edgenas.errors import UsageError
 from edgenas.evaluation.models import OpenModel
 
@@ -87,13 +86,15 @@ def choose_data(
 
 
 def _is_training_data(source: str, trained_on: Mapping[str, Any]) -> bool:
+    """Whether the training split of the source, opened as for the training, has the training's fingerprint."""
     if not trained_on:
         return False
-    labels = source if "#" in source else _with_labels_of(source, str(trained_on.get("source", "")))
-    size = _size_options(source, trained_on)
+    named, own = (DataSource.parse(text, LAYOUTS) for text in (source, str(trained_on.get("source", ""))))
+    alike = source if named.labels else _with_labels(named, own.labels)
+    size: dict[str, Any] = {side: trained_on.get(side) for side in ("height", "width")}
     for frames in (trained_on.get("train_frames"), None):
         try:
-            train = load_dataset(labels, "train", tasks=trained_on.get("tasks"), frames=frames, **size)
+            train = load_dataset(alike, "train", tasks=trained_on.get("tasks"), frames=frames, **size)
         except UsageError:
             continue
         if train.info.fingerprint == trained_on.get("fingerprint"):
@@ -101,15 +102,13 @@ def _is_training_data(source: str, trained_on: Mapping[str, Any]) -> bool:
     return False
 
 
-def _with_labels_of(source: str, trained_source: str) -> str:
-    labels = trained_source.partition("#")[2]
-    return f"{source}#{labels}" if labels else source
-
-
-def _size_options(source: str, sizes: Mapping[str, Any]) -> dict[str, Any]:
-    if source.partition("#")[0] not in WORLDS:
-        return {}
-    return {side: sizes[side] for side in ("height", "width") if sizes.get(side)}
+def _with_labels(named: DataSource, labels: str) -> str:
+    """The source as text, with another label set."""
+    words = [labels, *(f"{key}={value}" for key, value in named.settings.items())]
+    words += [SKIP_BROKEN] if named.skip_broken else []
+    suffix = ",".join(word for word in words if word)
+    layout = f"{named.layout}:" if named.layout else ""
+    return f"{layout}{named.path}#{suffix}" if suffix else f"{layout}{named.path}"
 
 
 def _open_first(
@@ -120,53 +119,51 @@ def _open_first(
     frames: int | None,
 ) -> tuple[Dataset, str, str]:
     """The first of the splits that the source has, with labels that fit."""
+    options: dict[str, Any] = {}
+    if source in WORLDS:
+        sizes = trained_on or {"height": model.height, "width": model.width}
+        options = {side: sizes[side] for side in ("height", "width") if sizes.get(side)}
     has = _splits_of(source)
-    size = _size_options(source, trained_on or {"height": model.height, "width": model.width})
     used = next((split for split in splits if split in has), splits[0])
-    count = frames
-    if count is None and trained_on and used in ("train", "validation"):
-        count = trained_on.get(f"{used}_frames")
-    opened, named = _with_fitting_labels(source, used, model, {**size, "frames": count})
+    options["frames"] = frames
+    if frames is None and trained_on and used in ("train", "validation"):
+        options["frames"] = trained_on.get(f"{used}_frames")
+    opened, named = _with_fitting_labels(source, used, model, options)
     return opened, named, used
 
 
 def _splits_of(source: str) -> tuple[str, ...]:
-    """The splits that a source has, as far as can be told without opening it."""
-    file = source.partition("#")[0]
-    layout, path = _layout_of(file)
-    if layout is not None:
-        return tuple(layout.splits(path))
-    return ("train", "validation") if file in WORLDS else ("train", "validation", "all")
+    """The splits that a source has; reads no frame."""
+    if source in WORLDS:
+        return ("train", "validation")
+    layout, named = _layout_of(source)
+    return ("train", "validation", "all") if layout is None else tuple(layout.splits(named.path))
 
 
-def _layout_of(file: str) -> tuple[Layout | None, Path]:
-    """The layout of a path, which `NAME:PATH` may force; None where it has none."""
-    name, colon, path = file.partition(":")
-    if colon and name in LAYOUTS:
-        return get_layout(name), Path(path)
-    return recognise(Path(file)) if Path(file).exists() else None, Path(file)
+def _layout_of(source: str) -> tuple[Layout | None, DataSource]:
+    named = DataSource.parse(source, LAYOUTS)
+    if named.layout:
+        return get_layout(named.layout), named
+    return recognise(named.path) if named.path.exists() else None, named
 
 
 def _with_fitting_labels(
     source: str, split: str, model: OpenModel, options: dict[str, Any]
 ) -> tuple[Dataset, str]:
-    """Opens the source; where it has another number of classes than the network, with the label set that fits."""
+    """Opens the source; where it has several label sets and none is named, with one of the network's size."""
     classes = model.channels.get("segmentation", 0)
-    file, _, asked = source.partition("#")
-    if asked or not classes or file in WORLDS:
+    if not classes or source in WORLDS:
         return load_dataset(source, split, **options), source
-    layout, path = _layout_of(file)
-    # Of an archive those of the network's size come first: its default labels then need not be read.
-    others = layout.label_sets(path) if layout else (f"seg{classes}",)
-    first = [""] if layout else []
-    for labels in [*first, *others]:
-        named = f"{file}#{labels}" if labels else file
-        try:
-            opened = load_dataset(named, split, **options)
-        except UsageError:
-            continue
-        if len(opened.info.class_names) == classes:
-            return opened, named
+    layout, named = _layout_of(source)
+    if not named.labels:
+        for labels in layout.label_sets(named.path) if layout else (f"seg{classes}",):
+            alike = _with_labels(named, labels)
+            try:
+                opened = load_dataset(alike, split, **options)
+            except UsageError:
+                continue  # not this label set; what is wrong with the source itself comes out below
+            if len(opened.info.class_names) == classes:
+                return opened, alike
     return load_dataset(source, split, **options), source
 
 
@@ -203,13 +200,13 @@ def _common_tasks(
             what = "classes" if task == "segmentation" else f"channels for {task}"
             raise UsageError(
                 f"{model.path} has {got} {what}, the data {source} have {wanted}. Name data with as many, e.g. "
-                f"another label set of the archive: --data '{source.partition('#')[0]}#seg{got}'"
+                f"another label set: --data PATH#seg{got} of an archive, PATH#label_{got} of a release"
             )
     unit = trained_on.get("depth_unit")
     if "depth" in tasks and unit and unit != info.depth_unit:
         raise UsageError(
             f"{model.path} gives depth in {unit}; the data {source} hold it in {info.depth_unit}. Their difference "
-            "would mean nothing: open the data in the network's unit, or leave depth out with --tasks."
+            f"would mean nothing. Where the layout lets you choose, write --data PATH#depth={unit}, or leave depth out."
         )
     return tasks
 

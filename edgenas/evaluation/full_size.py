@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenas.datasets.layouts.resize import resize_image
 from edgenas.errors import UsageError
 from edgenas.evaluation.models import OpenModel
-from edgenas.evaluation.resize import resize_images, resize_maps
+from edgenas.evaluation.resize import resize_maps
 
 __all__ = ["FullSize"]
 
@@ -18,7 +19,7 @@ __all__ = ["FullSize"]
 class FullSize:
     """From images of the data's size to raw outputs of the same size, by task.
 
-    Where the sizes differ, images are resized to the network's size (bilinear, the filter grows when shrinking), and
+    Where the sizes differ, images are resized to the network's size just as they are for training (`resize_image`), and
     logits, depth and normals back to the truth's (bilinear; normals are made unit vectors before, and the metrics do it
     again after). Where they agree nothing is touched. The truth is never resized.
 
@@ -37,7 +38,8 @@ class FullSize:
         """Images uint8 [B, H, W, 3] to {task: float32 [B, H, W, channels]}."""
         height, width = images.shape[1:3]
         model = self._model
-        shown = resize_images(images, model.height or height, model.width or width)
+        size = (model.height or height, model.width or width)
+        shown = images if size == (height, width) else np.stack([resize_image(i, *size) for i in images])
         outputs = model.run(shown)
         return {task: self._at(task, outputs[model.outputs[task]], height, width) for task in self._tasks}
 

@@ -1,4 +1,4 @@
-"""Bilinear resizing as two small matrices: images to the network's size, outputs to the truth's size."""
+"""Bilinear resizing of outputs, as two small matrices; images are resized by `edgenas.datasets.layouts.resize`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["resize_images", "resize_maps"]
-
-
-def resize_images(images: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
-    """Images u8 [B, H, W, C] at another size, rounded; the filter grows when shrinking, so nothing is skipped."""
-    if images.shape[1:3] == (height, width):
-        return images
-    resized = resize_maps(images.astype(np.float32), height, width)
-    return np.clip(np.rint(resized), 0, 255).astype(np.uint8)
+__all__ = ["resize_maps"]
 
 
 def resize_maps(values: NDArray[Any], height: int, width: int) -> NDArray[np.float32]:
