@@ -66,27 +66,25 @@ def draw(limits: Augmentation, batch_size: int, seed: int, step: Any) -> Draw:
     )
 
 
-def plain(stored: dict[str, Any], index: Any) -> tuple[Any, dict[str, Any]]:
-    """The frames `index` [B] of the stored arrays as they are: (image f32 [-1, 1], targets)."""
+def plain(stored: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """A batch of stored frames as they are: (image f32 [-1, 1], targets)."""
     import tensorflow as tf
 
-    picked = {key: tf.gather(value, index) for key, value in stored.items()}
-    image = tf.cast(picked.pop("image"), tf.float32) / 127.5 - 1.0
-    return image, {task: _target(task, value) for task, value in picked.items()}
+    image = tf.cast(stored["image"], tf.float32) / 127.5 - 1.0
+    return image, {task: _target(task, value) for task, value in stored.items() if task != "image"}
 
 
 def augmented(
-    stored: dict[str, Any], index: Any, drawn: Draw, limits: Augmentation, depth_unit: str
+    stored: dict[str, Any], drawn: Draw, limits: Augmentation, depth_unit: str
 ) -> tuple[Any, dict[str, Any]]:
-    """The frames `index` [B], cropped, flipped and coloured.
+    """A batch of stored frames, cropped, flipped and coloured.
 
     Output pixel (i, j) shows the source at (top + i / s, left + j / s) in pixel centres, which stays inside the
     frame: images are interpolated bilinearly, targets take the nearest pixel, so no label, depth or normal
     is ever mixed from two surfaces.
 
     Args:
-        stored: tensors in the compact form of `Dataset.stored_arrays`.
-        index: i64 [B].
+        stored: tensors [B, ...] in the compact form of `Dataset.stored_batch`.
         drawn: the batch's random numbers.
         limits: ranges of the colour changes.
         depth_unit: "m" or "1/m".
@@ -104,9 +102,10 @@ def augmented(
         ],
         axis=1,
     )  # fmt: skip
-    image = tf.image.crop_and_resize(stored["image"], boxes, tf.cast(index, tf.int32), (height, width))
+    frames = tf.range(stored["image"].shape[0])
+    image = tf.image.crop_and_resize(stored["image"], boxes, frames, (height, width))
     nearest_row, nearest_column = (tf.cast(tf.round(places), tf.int64) for places in (rows, columns))
-    flat = ((index[:, None] * height + nearest_row) * width)[:, :, None] + nearest_column[:, None, :]
+    flat = ((tf.cast(frames, tf.int64)[:, None] * height + nearest_row) * width)[:, :, None] + nearest_column[:, None, :]
     targets = {}
     for task in stored:
         if task == "image":

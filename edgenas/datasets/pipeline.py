@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgenas.datasets.augmentation import Augmentation, augmented, draw, plain
 from edgenas.datasets.dataset import Dataset
-from edgenas.errors import MissingDependencyError, UsageError, unknown_name
+from edgenas.errors import EdgenasError, MissingDependencyError, UsageError, unknown_name
 
-__all__ = ["make_pipeline"]
+__all__ = ["batches_of", "make_pipeline"]
 
 _ORDER_STREAM = 0x0EDE
 _PARALLEL_BATCHES = 2
@@ -26,14 +29,15 @@ def make_pipeline(
     start_step: int = 0,
     augmentation: Augmentation | None = None,
 ) -> Any:
-    """Batches of a data set for Keras.
+    """Batches of a data set for Keras; take them with `batches_of`, which names a file that cannot be read.
 
     In training the pipeline never ends. Batch `step` holds the samples `step * batch_size + j`; each epoch has
     its own permutation, and order and augmentation are pure functions of (seed, step): a pipeline with
     `start_step=k` continues exactly where an uninterrupted one would stand.
 
     Args:
-        dataset: where frames come from; it is loaded into memory in its compact form.
+        dataset: where frames come from. It is held in memory in its compact form where that is no larger than
+            `IN_MEMORY_BYTES`; else frames are read again whenever a batch needs them.
         batch_size: frames per batch.
         tasks: targets wanted; all that the data set has when None.
         training: True repeats for ever in random order; False goes through once, in order, the last batch
@@ -63,34 +67,86 @@ def make_pipeline(
     except ImportError as error:
         raise MissingDependencyError("tensorflow-cpu", "train", "Feeding a network") from error
 
-    wanted = dataset.info.tasks if tasks is None else [task for task in dataset.info.tasks if task in tasks]
-    with tf.device("CPU:0"):
-        arrays = dataset.stored_arrays()
-        stored = {key: tf.constant(arrays[key]) for key in ("image", *wanted)}
+    dataset.hold()
+    keys = ("image", *(task for task in dataset.info.tasks if tasks is None or task in tasks))
     count = len(dataset)
     limits = augmentation or Augmentation()
 
-    @tf.autograph.experimental.do_not_convert
-    def training_batch(step: Any) -> Any:
-        index = _shuffled(step, batch_size, count, seed)
-        if not augment:
-            return plain(stored, index)
-        return augmented(stored, index, draw(limits, batch_size, seed, step), limits, dataset.info.depth_unit)
+    def train_indices(step: Any) -> Any:
+        return step, _shuffled(step, batch_size, count, seed)
 
-    @tf.autograph.experimental.do_not_convert
-    def next_batch(step: Any) -> Any:
+    def next_indices(step: Any) -> Any:
         start = step * batch_size
-        return plain(stored, tf.range(start, tf.minimum(start + batch_size, count)))
+        return step, tf.range(start, tf.minimum(start + batch_size, count))
+
+    def finish(step: Any, stored: dict[str, Any]) -> Any:
+        if not (training and augment):
+            return plain(stored)
+        drawn = draw(limits, batch_size, seed, step)
+        return augmented(stored, drawn, limits, dataset.info.depth_unit)
 
     if training:
         steps = tf.data.Dataset.range(start_step, tf.int64.max)
-        batches = steps.map(training_batch, num_parallel_calls=_PARALLEL_BATCHES, deterministic=True)
     else:
         steps = tf.data.Dataset.range(-(-count // batch_size))
-        batches = steps.map(next_batch, num_parallel_calls=_PARALLEL_BATCHES, deterministic=True)
+    batches = steps
+    for stage in (train_indices if training else next_indices, _reader(dataset, keys), finish):
+        function = tf.autograph.experimental.do_not_convert(stage)
+        batches = batches.map(function, num_parallel_calls=_PARALLEL_BATCHES, deterministic=True)
     options = tf.data.Options()
     options.deterministic = True
     return batches.prefetch(_PARALLEL_BATCHES).with_options(options)
+
+
+def batches_of(pipeline: Any, dataset: Dataset) -> Iterator[Any]:
+    """The batches of `make_pipeline(dataset, ...)`; a frame that cannot be read ends them with its own error.
+
+    Raises:
+        UsageError: a file of the data is missing or damaged.
+    """
+    import tensorflow as tf
+
+    batches = iter(pipeline)
+    while True:
+        try:
+            batch = next(batches)
+        except StopIteration:
+            return
+        except tf.errors.OpError:
+            if dataset.read_error is None:
+                raise
+            raise dataset.read_error from None
+        yield batch
+
+
+def _reader(dataset: Dataset, keys: tuple[str, ...]) -> Any:
+    """A stage of the pipeline: from (step, indices i64 [B]) to (step, {key: stored frames [B, ...]})."""
+    import tensorflow as tf
+
+    form = dataset.stored_form()
+
+    def read(indices: NDArray[np.int64]) -> list[NDArray[Any]]:
+        try:
+            batch = dataset.stored_batch(indices, keys)
+        except EdgenasError as error:
+            dataset.read_error = error
+            raise
+        except OSError as error:
+            dataset.read_error = UsageError(
+                f"Cannot read {error.filename or dataset.info.name}: {error.strerror or error}. "
+                "The data were there when the run began. Restore them, then run the same command again."
+            )
+            raise
+        return [batch[key] for key in keys]
+
+    def stage(step: Any, indices: Any) -> Any:
+        # Stateless, as it is: under deterministic operators tf.data would else read one batch at a time.
+        arrays = tf.numpy_function(read, [indices], [form[key][1] for key in keys], stateful=False)
+        for key, array in zip(keys, arrays, strict=True):
+            array.set_shape([*indices.shape, *form[key][0]])
+        return step, dict(zip(keys, arrays, strict=True))
+
+    return stage
 
 
 def _shuffled(step: Any, batch_size: int, count: int, seed: int) -> Any:

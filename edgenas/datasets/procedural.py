@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,6 @@ class SceneDataset(Dataset):
         kind = WORLDS[world]
         self._spec = SceneSpec(world, split, _SEED, height or kind.height, width or kind.width)
         self._cache = SceneCache(self._spec, cache_dir)
-        self._loaded: Block | None = None
         self._last: tuple[int, Block | None] = (-1, None)
         length = frames or DEFAULT_FRAMES[split]
         size = f"{self._spec.height}x{self._spec.width}"
@@ -68,31 +68,28 @@ class SceneDataset(Dataset):
         )
         super().__init__(info, length)
 
-    def expect_every_frame(self) -> None:
-        """Renders all frames at once on every core; one by one it would take far longer, each time."""
-        self._stored_arrays()
-
     def _stored_frame(self, index: int) -> dict[str, NDArray[Any]]:
-        if self._loaded is not None:
-            return {key: array[index] for key, array in self._loaded.items()}
         number, place = divmod(index, BLOCK_FRAMES)
-        if self._last[0] != number:
-            self._last = (number, self._cache.read(number, 1))
-        block = self._last[1]
+        last = self._last  # Another thread may put another block there.
+        if last[0] != number:
+            last = self._last = (number, self._cache.read(number, 1))
+        block = last[1]
         if block is not None and place < len(block["image"]):
             return {key: array[place] for key, array in block.items()}
         return {key: array[0] for key, array in render_block(self._spec, index, index + 1).items()}
 
+    def _stored_frames(self, start: int) -> Iterator[dict[str, NDArray[Any]]]:
+        place = 0
+        for block in self._cache.blocks(len(self)):
+            for row in range(max(0, start - place), len(block["image"])):
+                yield {key: array[row] for key, array in block.items()}
+            place += len(block["image"])
+
     def _stored_arrays(self) -> dict[str, NDArray[Any]]:
-        if self._loaded is None:
-            whole: Block = {}
-            start = 0
-            for block in self._cache.blocks(len(self)):
-                stop = start + len(block["image"])
-                for key, array in block.items():
-                    if key not in whole:
-                        whole[key] = np.empty((len(self), *array.shape[1:]), array.dtype)
-                    whole[key][start:stop] = array
-                start = stop
-            self._loaded = whole
-        return self._loaded
+        whole: Block = {}
+        for index, frame in enumerate(self._stored_frames(0)):
+            for key, array in frame.items():
+                if key not in whole:
+                    whole[key] = np.empty((len(self), *array.shape), array.dtype)
+                whole[key][index] = array
+        return whole

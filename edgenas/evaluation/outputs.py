@@ -56,7 +56,7 @@ def observe(
 ) -> None:
     """Shows every frame's truth and output to the observers, task by task, in the order of the frames.
 
-    Two batches are in memory at a time, however large the data set is.
+    Where the frames are too many to be held in memory, two batches are there at a time.
 
     Args:
         predict: see `evaluate_outputs`.
@@ -65,7 +65,7 @@ def observe(
         batch_size: frames per call.
         on_frames: called with the number of frames done.
     """
-    dataset.expect_every_frame()
+    dataset.hold()
     done = 0
     for arrays in _ahead(dataset, batch_size):
         outputs = predict(arrays["image"])
