@@ -58,7 +58,9 @@ def write_fixed(path: Path, frames: Iterator[Frame]) -> None:
             file.write(record + zlib.crc32(record).to_bytes(4, "little"))
 
 
-def read_pread(path: Path, _: Any, layout: dict[str, tuple[tuple[int, ...], str]], index: np.ndarray) -> Batch:
+def read_pread(
+    path: Path, _: Any, layout: dict[str, tuple[tuple[int, ...], str]], index: np.ndarray
+) -> Batch:
     """One scattering read per frame, straight into the batch; the CRC is checked."""
     batch = {key: np.empty((len(index), *shape), dtype) for key, (shape, dtype) in layout.items()}
     size = sum(array[0].nbytes for array in batch.values()) + 4
@@ -197,7 +199,10 @@ CANDIDATES: dict[str, tuple[Writer, Reader, bool]] = {
 def measure(name: str, source: Path) -> dict[str, Any]:
     """Writes and reads one candidate; seconds are wall time, memory is what the process grew by."""
     write, read, checked = CANDIDATES[name]
-    arrays = {key: np.load(source / f"{key}.npy", mmap_mode="r") for key in json.loads((source / "keys").read_text())}
+    arrays = {
+        key: np.load(source / f"{key}.npy", mmap_mode="r")
+        for key in json.loads((source / "keys").read_text())
+    }
     layout = {key: (array.shape[1:], array.dtype.str) for key, array in arrays.items()}
     count = len(arrays["image"])
     frames = [{key: np.array(array[i]) for key, array in arrays.items()} for i in range(count)]
@@ -238,14 +243,18 @@ def measure(name: str, source: Path) -> dict[str, Any]:
 
 def main() -> None:
     """Stores the frames once, then measures each candidate in a child process."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", default="rooms")
     parser.add_argument("--frames", type=int, default=640)
     parser.add_argument("--height", type=int)
     parser.add_argument("--width", type=int)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--one", help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help="where the files are written; a temporary folder without it")
+    parser.add_argument(
+        "--folder", type=Path, help="where the files are written; a temporary folder without it"
+    )
     options = parser.parse_args()
     if options.one:
         print(json.dumps(measure(options.one, options.folder)))

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from edgenas.datasets.augmentation import Augmentation
 from edgenas.datasets.classes import CITYSCAPES_19, NYUV2_13, NYUV2_40, VOID, palette
-from edgenas.datasets.dataset import Dataset
+from edgenas.datasets.dataset import IN_MEMORY_BYTES, Dataset
 from edgenas.datasets.in_memory import ArrayDataset, in_memory
 from edgenas.datasets.load import load_dataset
-from edgenas.datasets.pipeline import make_pipeline
+from edgenas.datasets.pipeline import batches_of, make_pipeline
 from edgenas.datasets.records import TASKS, DatasetInfo, Frame
 
 __all__ = [
     "CITYSCAPES_19",
+    "IN_MEMORY_BYTES",
     "NYUV2_13",
     "NYUV2_40",
     "TASKS",
@@ -21,6 +22,7 @@ __all__ = [
     "Dataset",
     "DatasetInfo",
     "Frame",
+    "batches_of",
     "in_memory",
     "load_dataset",
     "make_pipeline",

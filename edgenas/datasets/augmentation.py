@@ -105,7 +105,8 @@ def augmented(
     frames = tf.range(stored["image"].shape[0])
     image = tf.image.crop_and_resize(stored["image"], boxes, frames, (height, width))
     nearest_row, nearest_column = (tf.cast(tf.round(places), tf.int64) for places in (rows, columns))
-    flat = ((tf.cast(frames, tf.int64)[:, None] * height + nearest_row) * width)[:, :, None] + nearest_column[:, None, :]
+    row = tf.cast(frames, tf.int64)[:, None] * height + nearest_row
+    flat = (row * width)[:, :, None] + nearest_column[:, None, :]
     targets = {}
     for task in stored:
         if task == "image":

@@ -11,7 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from edgenas.datasets import Dataset, make_pipeline
+from edgenas.datasets import Dataset, batches_of, make_pipeline
 from edgenas.errors import UsageError
 from edgenas.networks.supernet import Supernet
 from edgenas.training.checkpoint import load_checkpoint, save_checkpoint
@@ -146,7 +146,7 @@ class _Run:
 
     def batches(self, start: int) -> Any:
         training = self._config.training
-        return make_pipeline(
+        pipeline = make_pipeline(
             self._dataset,
             batch_size=training.batch_size,
             tasks=self._tasks,
@@ -155,6 +155,7 @@ class _Run:
             augment=training.augment,
             start_step=start,
         )
+        return batches_of(pipeline, self._dataset)
 
     def step(self, images: Any, targets: Any, codes: list[Any], step: int) -> dict[str, float]:
         """One update over the networks of `codes`."""

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from edgenas.datasets import Dataset, make_pipeline
+from edgenas.datasets import Dataset, batches_of, make_pipeline
 from edgenas.errors import UsageError
 from edgenas.evaluation import Metrics, evaluate_outputs
 from edgenas.space.architecture import Architecture
@@ -167,7 +167,8 @@ class Trainer:
             training.from_bytes(state)
         elif checkpoint is not None and checkpoint.exists():
             training.restore(checkpoint)
-        training.batches = iter(self._batches(architecture.tasks, config, training.steps))
+        pipeline = self._batches(architecture.tasks, config, training.steps)
+        training.batches = batches_of(pipeline, self.train_set)
         return training
 
     def _answers(self, tasks: tuple[str, ...]) -> dict[str, Any]:
@@ -188,7 +189,7 @@ class Trainer:
             augment=config.augment,
             start_step=start,
         )
-        if start == 0:  # The others are for one run each, and a pipeline holds the frames.
+        if start == 0:  # The others are for one run each.
             self._pipelines[key] = pipeline
         return pipeline
 

@@ -40,8 +40,8 @@ def fixed_draw(
 
 
 def run(index: int, drawn: Draw, limits: Augmentation = NO_COLOUR, unit: str = "m") -> dict[str, Any]:
-    stored = {key: tf.constant(value) for key, value in stored_frames().items()}
-    image, targets = augmented(stored, tf.constant([index], tf.int64), drawn, limits, unit)
+    stored = {key: tf.constant(value[index : index + 1]) for key, value in stored_frames().items()}
+    image, targets = augmented(stored, drawn, limits, unit)
     return {"image": image.numpy()[0], **{key: value.numpy()[0] for key, value in targets.items()}}
 
 
@@ -147,9 +147,7 @@ def test_draws_are_a_function_of_seed_and_step_and_fill_their_ranges() -> None:
 
 def test_plain_batches_are_the_stored_frames() -> None:
     stored = stored_frames()
-    image, targets = plain(
-        {key: tf.constant(value) for key, value in stored.items()}, tf.constant([2, 0], tf.int64)
-    )
+    image, targets = plain({key: tf.constant(value[[2, 0]]) for key, value in stored.items()})
     np.testing.assert_allclose(image, stored["image"][[2, 0]] / 127.5 - 1, atol=1e-6)
     np.testing.assert_array_equal(targets["segmentation"], stored["segmentation"][[2, 0]])
     np.testing.assert_array_equal(targets["depth"][..., 0], stored["depth"][[2, 0]].astype(np.float32))

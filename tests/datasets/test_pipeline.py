@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from edgenas.datasets import Dataset, DatasetInfo, load_dataset, make_pipeline
+from edgenas.datasets import Dataset, DatasetInfo, batches_of, load_dataset, make_pipeline
 from edgenas.errors import UsageError
 
 tf = pytest.importorskip("tensorflow")
@@ -126,3 +128,78 @@ def test_numbers_out_of_range_are_named(tmp_path: Path, name: str) -> None:
     options: dict[str, Any] = {"batch_size": 2, "training": True, name: -1}
     with pytest.raises(UsageError, match=rf"Invalid value for {name}\. Expected at least [01]; got -1"):
         make_pipeline(some_rooms(tmp_path), **options)
+
+
+class Files(Numbered):
+    """The same frames, too large to be held, some of which cannot be read."""
+
+    def __init__(self, count: int, broken: tuple[int, ...] = (), error: Exception | None = None) -> None:
+        super().__init__(count)
+        self.broken, self.error, self.read = broken, error, 0
+
+    def hold(self) -> bool:
+        return False
+
+    def _stored_frame(self, index: int) -> dict[str, Any]:
+        self.read += 1
+        if index in self.broken:
+            raise self.error or UsageError(f"frame-{index}.png is cut short")
+        return super()._stored_frame(index)
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    count=st.integers(1, 30),
+    batch_size=st.integers(1, 9),
+    seed=st.integers(0, 2**31),
+    start=st.integers(0, 10**6),
+    augment=st.booleans(),
+    tasks=st.sampled_from([None, ["depth"], ["segmentation"]]),
+)
+def test_frames_that_are_streamed_give_the_batches_of_frames_in_memory(
+    count: int, batch_size: int, seed: int, start: int, augment: bool, tasks: list[str] | None
+) -> None:
+    options: dict[str, Any] = {"batch_size": batch_size, "seed": seed, "tasks": tasks}
+    options |= {"training": True, "start_step": start, "augment": augment}
+    held, streamed = Numbered(count), Files(count)
+    pairs = zip(make_pipeline(held, **options), make_pipeline(streamed, **options), strict=True)
+    assert all(same(a, b) for a, b in islice(pairs, 4))
+    assert streamed.read >= 4 * batch_size
+
+
+def test_memory_is_used_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = some_rooms(tmp_path)
+    assert dataset.stored_bytes == 7 * 12 * 16 * (3 + 1 + 2 + 3)
+    monkeypatch.setattr("edgenas.datasets.dataset.IN_MEMORY_BYTES", dataset.stored_bytes - 1)
+    options: dict[str, Any] = {"batch_size": 3, "training": True}
+    streamed = list(islice(make_pipeline(dataset, **options), 4))
+    assert dataset._held is None
+    monkeypatch.setattr("edgenas.datasets.dataset.IN_MEMORY_BYTES", dataset.stored_bytes)
+    held = list(islice(make_pipeline(dataset, **options), 4))
+    assert dataset._held is not None
+    assert all(same(a, b) for a, b in zip(streamed, held, strict=True))
+
+
+def test_a_file_that_cannot_be_read_ends_the_batches_with_its_own_error() -> None:
+    dataset = Files(8, broken=(5,))
+    batches = batches_of(make_pipeline(dataset, batch_size=2, training=False), dataset)
+    assert [len(next(batches)[0]) for _ in range(2)] == [2, 2]
+    with pytest.raises(UsageError, match=r"^frame-5\.png is cut short$"):
+        next(batches)
+
+
+def test_a_file_that_went_away_is_named() -> None:
+    dataset = Files(8, broken=(0, 3), error=FileNotFoundError(2, "No such file or directory", "/data/3.png"))
+    dataset.broken = ()
+    pipeline = make_pipeline(dataset, batch_size=4, training=True)
+    dataset.broken = (0, 3)
+    with pytest.raises(
+        UsageError, match=r"Cannot read /data/3\.png: No such file or directory\. The data were"
+    ):
+        list(islice(batches_of(pipeline, dataset), 2))
+
+
+def test_a_fault_of_ours_is_not_taken_for_bad_data() -> None:
+    dataset = Files(8, broken=(7,), error=KeyError("oops"))
+    with pytest.raises(tf.errors.OpError, match="oops"):
+        list(batches_of(make_pipeline(dataset, batch_size=4, training=False), dataset))
