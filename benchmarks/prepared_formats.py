@@ -4,8 +4,9 @@
 
 Every candidate runs in a process of its own, writes the same frames and reads all of them once in random order, in
 batches of 16, on one thread: from the page cache (warm), and after the kernel was told to drop the file (cold). Every
-reader ends at the same thing: one contiguous array per target and batch. `checked` says whether a reader notices a flipped bit.
-`array_record` needs `pip install array_record`, TFRecord needs TensorFlow.
+reader ends at the same thing: one contiguous array per target and batch. `checked` says whether it notices a flipped
+bit; memory is what the process grew by at most while it read (pages of a memory map count). `array_record` needs
+`pip install array_record`, TFRecord needs TensorFlow.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import argparse
 import io
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -196,6 +196,12 @@ CANDIDATES: dict[str, tuple[Writer, Reader, bool]] = {
 }
 
 
+def peak_kib() -> int:
+    """The largest resident size of this process so far."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
 def measure(name: str, source: Path) -> dict[str, Any]:
     """Writes and reads one candidate; seconds are wall time, memory is what the process grew by."""
     write, read, checked = CANDIDATES[name]
@@ -205,21 +211,22 @@ def measure(name: str, source: Path) -> dict[str, Any]:
     }
     layout = {key: (array.shape[1:], array.dtype.str) for key, array in arrays.items()}
     count = len(arrays["image"])
-    frames = [{key: np.array(array[i]) for key, array in arrays.items()} for i in range(count)]
+    frames = ({key: np.array(array[i]) for key, array in arrays.items()} for i in range(count))
     expected = {key: arrays[key][:BATCH].copy() for key in arrays}
     if name.startswith("TFRecord"):
         import tensorflow  # noqa: F401
     path = source / "candidate"
     began = time.perf_counter()
-    extra = write(path, iter(frames))
+    extra = write(path, frames)
     with path.open("rb+") as file:
         os.fsync(file.fileno())
     write_s = time.perf_counter() - began
-    del frames
+    del arrays, frames
     got = read(path, extra, layout, np.arange(BATCH))
     assert all(np.array_equal(got[key], expected[key]) for key in layout)
     order = np.random.default_rng(0).permutation(count)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # The peak starts again from what is resident now.
+    before = peak_kib()
     seconds = {}
     for state in ("cold", "warm"):
         if state == "cold":
@@ -236,7 +243,7 @@ def measure(name: str, source: Path) -> dict[str, Any]:
         "write_frames_per_s": round(count / write_s),
         "cold_read_frames_per_s": round(count / seconds["cold"]),
         "warm_read_frames_per_s": round(count / seconds["warm"]),
-        "read_growth_mib": round((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, 1),
+        "read_growth_mib": round((peak_kib() - before) / 1024, 1),
         "checked": checked,
     }
 
@@ -276,15 +283,15 @@ def main() -> None:
         rows = []
         for candidate in CANDIDATES:
             command = [sys.executable, __file__, "--one", candidate, "--folder", str(folder)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            done = subprocess.run(command, capture_output=True, text=True)
             if done.returncode:
                 print(f"{candidate:24s} failed: {done.stderr.strip().splitlines()[-1]}", file=sys.stderr)
                 continue
             row = json.loads(done.stdout.splitlines()[-1])
             rows.append(row)
             print(
-                f"{candidate:24s} {row['bytes_per_frame'] / 1024:7.0f} KiB/frame  write {row['write_frames_per_s']:6d}/s  "
-                f"cold {row['cold_read_frames_per_s']:6d}/s  warm {row['warm_read_frames_per_s']:6d}/s  "
+                f"{candidate:24s} {row['bytes_per_frame'] / 1024:6.0f} KiB/frame  "
+                f"write {row['write_frames_per_s']:6d}/s  cold {row['cold_read_frames_per_s']:6d}/s  warm {row['warm_read_frames_per_s']:6d}/s  "
                 f"memory +{row['read_growth_mib']:.0f} MiB  checked: {'yes' if row['checked'] else 'no'}",
                 file=sys.stderr,
             )
