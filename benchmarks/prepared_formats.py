@@ -291,8 +291,9 @@ def main() -> None:
             rows.append(row)
             print(
                 f"{candidate:24s} {row['bytes_per_frame'] / 1024:6.0f} KiB/frame  "
-                f"write {row['write_frames_per_s']:6d}/s  cold {row['cold_read_frames_per_s']:6d}/s  warm {row['warm_read_frames_per_s']:6d}/s  "
-                f"memory +{row['read_growth_mib']:.0f} MiB  checked: {'yes' if row['checked'] else 'no'}",
+                f"write {row['write_frames_per_s']:6d}/s  cold {row['cold_read_frames_per_s']:6d}/s  "
+                f"warm {row['warm_read_frames_per_s']:6d}/s  memory +{row['read_growth_mib']:.0f} MiB  "
+                f"checked: {'yes' if row['checked'] else 'no'}",
                 file=sys.stderr,
             )
     if options.json:
