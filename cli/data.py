@@ -10,6 +10,7 @@ __all__ = ["command"]
 
 # Subcommand -> one line of help; its module is edgenas.cli.data_NAME and gives a click command `command`.
 _COMMANDS = {
+    "inspect": "Tell what a data set holds and what is wrong with it.",
     "layouts": "List the layouts that are read, or tell which one a path has.",
 }
 

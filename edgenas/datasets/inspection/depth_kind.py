@@ -115,7 +115,9 @@ def check_depth_kind(sample: Sample) -> list[Finding]:
             f"{'their inverse' if says > 0 else 'the values'} (log ratio {abs(planes[wrong].mean()):.2f}) in "
             f"{int(wrong.sum())} of {len(usable)} frames, and the bottom rows hold the "
             f"{'larger' if says > 0 else 'smaller'} values (correlation {abs(rows[wrong].mean()):.2f}).",
-            "Store 1 / value, or declare the other unit." if says > 0 else "Store 1 / value, or declare depth in m.",
+            "Store 1 / value, or declare the other unit."
+            if says > 0
+            else "Store 1 / value, or declare depth in m.",
             names,
             {"planes": round(float(planes[wrong].mean()), 4), "rows": round(float(rows[wrong].mean()), 4)},
         )
@@ -152,7 +154,9 @@ def check_depth_unit(sample: Sample) -> list[Finding]:
                 ERROR,
                 sample.split,
                 f"The depth of {len(flat)} of {len(sample.frames)} frames has one value only: {', '.join(flat[:8])}.",
-                f"Its value is {float(valid[0][1].max()):g}." if len(flat) == len(valid) else "Smallest equals largest.",
+                f"Its value is {float(valid[0][1].max()):g}."
+                if len(flat) == len(valid)
+                else "Smallest equals largest.",
                 "Look at how the depth files were written.",
                 tuple(flat),
                 {"frames": len(flat)},
@@ -191,14 +195,15 @@ def _unit(sample: Sample, names: tuple[str, ...], medians: NDArray[np.float64]) 
             )
         )
     if low.any():
+        which = "Depth" if low.all() else f"The depth of {int(low.sum())} of {len(medians)} frames"
         typical = float(np.median(medians[low]))
         findings.append(
             Finding(
                 "depth-unit",
                 ERROR if low.all() else WARNING,
                 sample.split,
-                f"{'Depth' if low.all() else f'The depth of {int(low.sum())} of {len(medians)} frames'} is too small for "
-                "metres in a room: it may be inverse depth, scaled to 0 to 1, or in another unit.",
+                f"{which} is too small for metres in a room: it may be inverse depth, scaled to 0 to 1, or in another "
+                "unit.",
                 f"The median of the frames is {typical:.4g}, expected above {_INDOOR_MIN_M:g}.",
                 "Look up the unit that the files were written in.",
                 tuple(n for n, bad in zip(names, low, strict=True) if bad),

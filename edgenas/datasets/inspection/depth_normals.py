@@ -61,5 +61,7 @@ def normals_of_depth(distance: NDArray[np.float64], focal: float) -> NDArray[np.
         & (length > 0) & (bend < _CREASE)
     )  # fmt: skip
     normals = np.zeros((rows, columns, 3))
-    normals[1:-1, 1:-1] = np.where(known[..., None], cross / np.where(length > 0, length, 1.0)[..., None], 0.0)
+    normals[1:-1, 1:-1] = np.where(
+        known[..., None], cross / np.where(length > 0, length, 1.0)[..., None], 0.0
+    )
     return normals

@@ -33,7 +33,10 @@ def edge_map(key: str, array: NDArray[Any]) -> NDArray[np.float32]:
     inside = slice(margin, -margin)
     inner[inside, inside] = raised[inside, inside]
     length = float(np.sqrt(np.square(inner).sum()))
-    return inner / length if length > 1e-6 else np.zeros_like(inner)
+    if length < 1e-6:
+        return np.zeros_like(inner)
+    unit: NDArray[np.float32] = (inner / length).astype(np.float32)
+    return unit
 
 
 def _image(array: NDArray[Any]) -> NDArray[np.float32]:

@@ -44,15 +44,17 @@ def check_misplaced(sample: Sample, alignment: Alignment | None = None) -> list[
     alignment = alignment or align(sample)
     if alignment is None:
         return []
+    shifted = _report_shifted(sample, alignment, list(range(len(sample.frames))))
+    if shifted:
+        return shifted
     turned = _turned(alignment)
     findings = _report_turned(sample, alignment, turned)
     upright = [i for i in range(len(sample.frames)) if i not in turned]
     exchanged = _exchanged(alignment, upright)
     findings += _report_exchanged(sample, alignment, exchanged)
-    rest = [i for i in upright if i not in {frame for _, frame in exchanged}]
-    findings += _report_unrelated(sample, alignment, rest)
-    findings += _report_shifted(sample, alignment, rest)
-    return findings
+    return findings + _report_unrelated(
+        sample, alignment, [i for i in upright if i not in {frame for _, frame in exchanged}]
+    )
 
 
 def sound_frames(alignment: Alignment) -> list[int]:
@@ -85,7 +87,12 @@ def _turned(alignment: Alignment) -> dict[int, tuple[Assignment, float]]:
         elif row[best] <= _CERTAIN:
             continue
         if best:
-            found[frame] = (_simplest(laid[best]), float(row[best]))
+            way = _simplest(laid[best])
+            across = [(a, b) for a, b in pairs if (way[a] == IDENTITY) != (way[b] == IDENTITY)]
+            # Arrays of different frames fit nowhere, and somewhere a little better than elsewhere.
+            fit = [alignment.peaks[frame, a, b, relative(way[a], way[b])] for a, b in across]
+            if max(fit) > _UNRELATED:
+                found[frame] = (way, float(row[best]))
     return found
 
 
@@ -111,7 +118,9 @@ def _report_turned(
         how = " or ".join(name_of(kind) for kind in kinds)
         pairs = list(itertools.product(odd, upright))
         before = float(np.mean([alignment.peaks[f, a, b, IDENTITY] for f in frames for a, b in pairs]))
-        after = float(np.mean([alignment.peaks[f, b, a, relative(way[b], way[a])] for f in frames for a, b in pairs]))
+        after = float(
+            np.mean([alignment.peaks[f, b, a, relative(way[b], way[a])] for f in frames for a, b in pairs])
+        )
         findings.append(
             Finding(
                 "mirrored" if kinds == [1] else "turned",
@@ -151,10 +160,14 @@ def _exchanged(alignment: Alignment, frames: list[int]) -> dict[tuple[int, int],
     for array in arrays:
         others = [k for k in arrays if k != array]
         doubtful = [
-            i for i in frames if len(frames) <= _FEW or alignment.upright[i, array, others].max() < 2 * _UNRELATED
+            i
+            for i in frames
+            if len(frames) <= _FEW or alignment.upright[i, array, others].max() < 2 * _UNRELATED
         ]
         for frame in doubtful:
-            fit = np.sum([peaks_between(alignment.edges[frame, array], alignment.edges[:, k]) for k in others], axis=0)
+            fit = np.sum(
+                [peaks_between(alignment.edges[frame, array], alignment.edges[:, k]) for k in others], axis=0
+            )
             best = int(fit.argmax())
             growth = float(fit[best] - fit[frame])
             related = alignment.upright[frame, array, others].max()
@@ -170,17 +183,16 @@ def _report_exchanged(
     per_frame: dict[int, dict[int, tuple[int, float]]] = defaultdict(dict)
     for (array, frame), match in exchanged.items():
         per_frame[frame][array] = match
-    grouped: dict[tuple[int, ...], list[tuple[int, int]]] = defaultdict(list)
+    grouped: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for frame, arrays in per_frame.items():
-        by_growth = sorted(arrays, key=lambda array: (-arrays[array][1], array != 0))
-        chosen = (by_growth[0],)
-        grouped[chosen].append((frame, arrays[chosen[0]][0]))
+        array = max(arrays, key=lambda one: arrays[one][1])
+        grouped[array].append((frame, arrays[array][0]))
     findings = []
-    for chosen, pairs in sorted(grouped.items()):
-        word = WORDS[alignment.keys[chosen[0]]]
+    for odd, pairs in sorted(grouped.items()):
+        word = WORDS[alignment.keys[odd]]
         told = [f"{sample.frames[a].name} has {word} of {sample.frames[b].name}" for a, b in pairs]
-        own = np.mean([np.delete(alignment.upright[a, chosen[0]], chosen[0]).max() for a, _ in pairs])
-        growth = min(exchanged[chosen[0], a][1] for a, _ in pairs)
+        own = np.mean([np.delete(alignment.upright[a, odd], odd).max() for a, _ in pairs])
+        growth = min(exchanged[odd, a][1] for a, _ in pairs)
         findings.append(
             Finding(
                 "exchanged",
@@ -191,7 +203,7 @@ def _report_exchanged(
                 f"{growth:.2f} or more better in sum with that of the other.",
                 f"Give each frame its own {word} file: look at how the names are matched or sorted.",
                 _names(sample, [a for a, _ in pairs]),
-                {"array": alignment.keys[chosen[0]], "belongs_to": [sample.frames[b].name for _, b in pairs]},
+                {"array": alignment.keys[odd], "belongs_to": [sample.frames[b].name for _, b in pairs]},
             )
         )
     return findings
@@ -220,7 +232,9 @@ def _report_unrelated(sample: Sample, alignment: Alignment, frames: list[int]) -
     for group, members in sorted(grouped.items()):
         share = len(members) / len(sample.frames)
         rest = [k for k in arrays if k not in group]
-        certain = len(arrays) > 2 and (share >= _STRAY_SHARE) and (len(members) > 1 or len(sample.frames) <= _FEW)
+        certain = (
+            len(arrays) > 2 and (share >= _STRAY_SHARE) and (len(members) > 1 or len(sample.frames) <= _FEW)
+        )
         names = " and ".join(WORDS[alignment.keys[i]] for i in group)
         others = " and ".join(WORDS[alignment.keys[i]] for i in rest)
         value = float(np.mean([alignment.upright[f][np.ix_(group, rest)].max() for f in members]))
@@ -249,7 +263,9 @@ def _report_shifted(sample: Sample, alignment: Alignment, frames: list[int]) -> 
         moved: dict[tuple[int, int], list[int]] = defaultdict(list)
         for frame in frames:
             offsets = {tuple(alignment.shifts[frame, k, array].tolist()) for k in others}
-            gain = sum(alignment.shifted[frame, array, k] - alignment.upright[frame, array, k] for k in others)
+            gain = sum(
+                alignment.shifted[frame, array, k] - alignment.upright[frame, array, k] for k in others
+            )
             if len(offsets) == 1 and gain > _CERTAIN:
                 moved[offsets.pop()].append(frame)
         if not moved or (len(others) == 1 and len(frames) < 2):
@@ -298,4 +314,3 @@ def _is(group: Any, alignment: Alignment) -> str:
 
 def _are(group: Any, alignment: Alignment) -> str:
     return "have" if _plural(group, alignment) else "has"
-

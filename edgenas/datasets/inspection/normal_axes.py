@@ -74,7 +74,12 @@ def match_axes(normals: NDArray[Any], depth: NDArray[Any], unit: str) -> AxisMat
         moments = stored.T @ wanted / pixels
         best = max(_WAYS, key=lambda way: _score(moments, way))
         match = AxisMatch(
-            pixels, float(np.trace(moments)), best, _score(moments, best), _correlations(stored, wanted), moments
+            pixels,
+            float(np.trace(moments)),
+            best,
+            _score(moments, best),
+            _correlations(stored, wanted),
+            moments,
         )
         if found is None or match.best_score > found.best_score:
             found = match
@@ -133,7 +138,9 @@ def _report(sample: Sample, way: Ways, members: list[tuple[int, AxisMatch]], com
         if wrong == [0]:
             fault += ", as in a mirrored copy whose x was not negated"
     else:
-        taken = ", ".join(f"{_AXES[k]} is {'-' if signs[k] < 0 else ''}{_AXES[order[k]]} of the file" for k in wrong)
+        taken = ", ".join(
+            f"{_AXES[k]} is {'-' if signs[k] < 0 else ''}{_AXES[order[k]]} of the file" for k in wrong
+        )
         fault = f"axes are exchanged ({taken})"
     names = [sample.frames[position].name for position, _ in members]
     which = f"All {compared} frames compared" if len(names) == compared > 1 else f"Frame {listed(names)}"
@@ -145,11 +152,16 @@ def _report(sample: Sample, way: Ways, members: list[tuple[int, AxisMatch]], com
         ERROR,
         sample.split,
         f"{which}: in the normals {fault}.",
-        f"Mean dot product with the normals that follow from depth: {before:.2f} as they are, {after:.2f} as ({formula}); "
-        "right axes give above 0.8.",
+        f"Mean dot product with the normals that follow from depth: {before:.2f} as they are, {after:.2f} as "
+        f"({formula}); right axes give above 0.8.",
         f"Store normals as ({formula}) of what the file has now: x right, y up, z towards the camera.",
         tuple(names),
-        {"order": list(order), "signs": list(signs), "score": round(before, 4), "best_score": round(after, 4)},
+        {
+            "order": list(order),
+            "signs": list(signs),
+            "score": round(before, 4),
+            "best_score": round(after, 4),
+        },
     )
 
 

@@ -91,7 +91,7 @@ def _sampled(dataset: Dataset, index: int) -> SampledFrame:
 
 
 def shrink(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Makes frames about 160 columns wide by a whole factor: images by area, targets by taking the pixel in the middle."""
+    """Makes frames about 160 columns wide by a whole factor: images by area, of targets the pixel in the middle."""
     rows, columns = arrays["image"].shape[:2]
     factor = max(1, min(round(columns / _ANALYSIS_COLUMNS), rows, columns))
     height, width = rows // factor * factor, columns // factor * factor
@@ -101,7 +101,9 @@ def shrink(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
             blocks = array[:height, :width].reshape(height // factor, factor, width // factor, factor, 3)
             small[key] = blocks.mean(axis=(1, 3), dtype=np.float32)
         else:
-            small[key] = np.ascontiguousarray(array[factor // 2 : height : factor, factor // 2 : width : factor])
+            small[key] = np.ascontiguousarray(
+                array[factor // 2 : height : factor, factor // 2 : width : factor]
+            )
     return small
 
 
@@ -114,4 +116,5 @@ def _thumbnail(image: NDArray[np.uint8]) -> NDArray[np.float32]:
         sums = np.add.reduceat(grey, starts, axis=axis)
         sizes = np.diff(np.append(starts, grey.shape[axis])).clip(1)
         grey = sums / (sizes[:, None] if axis == 0 else sizes[None, :])
-    return grey.astype(np.float32)
+    small: NDArray[np.float32] = grey.astype(np.float32)
+    return small

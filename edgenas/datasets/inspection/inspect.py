@@ -1,0 +1,149 @@
+"""`inspect_data`: everything that can be found out about a data set by looking at some of its frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from edgenas.datasets.inspection.alignment import align
+from edgenas.datasets.inspection.depth_kind import check_depth_kind, check_depth_unit
+from edgenas.datasets.inspection.findings import ERROR, Finding, listed
+from edgenas.datasets.inspection.images import check_blank_images, check_duplicates
+from edgenas.datasets.inspection.labels import check_labels
+from edgenas.datasets.inspection.misplaced import check_misplaced, sound_frames
+from edgenas.datasets.inspection.normal_axes import check_normal_axes, check_normal_directions
+from edgenas.datasets.inspection.sample import Sample, take_sample
+from edgenas.datasets.inspection.splits import find_source
+from edgenas.datasets.inspection.summary import summarise
+from edgenas.errors import UsageError
+
+__all__ = ["DEFAULT_FRAMES", "Inspection", "check_sample", "inspect_data"]
+
+DEFAULT_FRAMES = 64
+"""Frames looked at per split."""
+
+_ALONE: tuple[Callable[[Sample], list[Finding]], ...] = (
+    check_labels,
+    check_depth_unit,
+    check_depth_kind,
+    check_normal_directions,
+    check_blank_images,
+)
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found.
+
+    Attributes:
+        source: the data set as it was named.
+        kind: layout.
+        counts: frames per split; of a split that cannot be opened None.
+        samples: the frames looked at, per split.
+        findings: what is wrong, errors first.
+    """
+
+    source: str
+    kind: str
+    counts: dict[str, int | None]
+    samples: tuple[Sample, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def wrong(self) -> bool:
+        """Whether something is wrong with certainty."""
+        return any(finding.severity == ERROR for finding in self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        info = self.samples[0].info if self.samples else None
+        return {
+            "source": self.source,
+            "layout": self.kind,
+            "ok": not self.wrong,
+            "height": info.height if info else None,
+            "width": info.width if info else None,
+            "tasks": list(info.tasks) if info else [],
+            "class_names": list(info.class_names) if info else [],
+            "splits": {
+                name: {"frames": count, **self._looked_at(name)} for name, count in self.counts.items()
+            },
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+    def _looked_at(self, split: str) -> dict[str, Any]:
+        found = [s for s in self.samples if s.split == split]
+        return {"sampled_frames": len(found[0].frames), "values": summarise(found[0])} if found else {}
+
+
+def inspect_data(source: str, *, split: str | None = None, frames: int = DEFAULT_FRAMES) -> Inspection:
+    """Looks at a data set.
+
+    Args:
+        source: what `load_dataset` takes.
+        split: only this split; every frame's split when None.
+        frames: frames looked at per split, evenly spread.
+
+    Raises:
+        UsageError: the source does not exist, or nothing reads it. Faults inside of it are findings.
+    """
+    found = find_source(source)
+    counts = dict(found.counts)
+    samples: list[Sample] = []
+    findings: list[Finding] = []
+    for name in found.chosen(split):
+        try:
+            dataset = found.open(name)
+        except UsageError as error:
+            findings.append(_unreadable(name, str(error)))
+            continue
+        counts[name] = len(dataset)
+        sample = take_sample(dataset, name, frames)
+        samples.append(sample)
+        findings += check_sample(sample)
+    findings += check_duplicates(samples)
+    if not samples and not findings:
+        findings.append(_unreadable(split or "every split", "There are no frames."))
+    findings.sort(key=lambda finding: finding.severity != ERROR)
+    return Inspection(source, found.kind, counts, tuple(samples), tuple(findings))
+
+
+def check_sample(sample: Sample) -> list[Finding]:
+    """Every check that needs one split only."""
+    findings = [_broken(sample)] if sample.broken else []
+    if not sample.frames:
+        return findings
+    for check in _ALONE:
+        findings += check(sample)
+    alignment = align(sample)
+    if alignment is not None:
+        findings += check_misplaced(sample, alignment)
+        findings += check_normal_axes(sample, sound_frames(alignment))
+    return findings
+
+
+def _unreadable(split: str, message: str) -> Finding:
+    return Finding(
+        "unreadable",
+        ERROR,
+        split,
+        f"The split {split} cannot be opened.",
+        message,
+        "Put right what the message names.",
+    )
+
+
+def _broken(sample: Sample) -> Finding:
+    names = [name for name, _ in sample.broken]
+    looked_at = len(sample.broken) + len(sample.frames)
+    return Finding(
+        "broken-frame",
+        ERROR,
+        sample.split,
+        f"{len(names)} of {looked_at} frames looked at cannot be read: frame {listed(names)}.",
+        sample.broken[0][1],
+        "Copy these files again, or leave the frames out.",
+        tuple(names),
+        {"messages": [message for _, message in sample.broken[:20]]},
+    )
