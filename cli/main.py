@@ -20,6 +20,7 @@ _COMMANDS = {
     "search": "Find networks that are accurate and meet a latency target.",
     "train": "Train the winner of a search longer, or any architecture.",
     "evaluate": "Metrics of a trained or exported network on real frames.",
+    "compare": "One table of evaluated networks, with differences from single-task baselines.",
     "export": "Write verified float32 and int8 .tflite files with a model card.",
     "run": "Run a .tflite file on images, on this machine, and write what it sees.",
     "report": "Write one HTML page about a run.",

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgenas.evaluation.frame_sums import FrameSums, Table
 
-__all__ = ["LEVEL", "frame_intervals", "percentile_interval"]
+__all__ = ["LEVEL", "frame_intervals", "percentile_interval", "resampled_means"]
 
 LEVEL = 0.95
 """Share of the resampled values that an interval holds, between equal tails (percentile bootstrap)."""
@@ -59,7 +59,7 @@ def resampled_means(
     """The interval of a statistic of the groups' means, each group resampled on its own.
 
     Args:
-        groups: rows of each group, [members, columns]; NaN is left out of means.
+        groups: rows of each group, [members, columns]; a mean over NaN is NaN.
         statistic: from the means [columns] of each group to a number, None where it is undefined.
         resamples: how often to draw.
         seed: of the draws.
