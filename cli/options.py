@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from edgenas.device_profiles import load_device
-from edgenas.errors import UsageError, unknown_name
+from edgenas.errors import UsageError
 
 __all__ = [
     "data_options",
@@ -24,7 +24,6 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
-_TASKS = ("depth", "normals", "segmentation")
 _DATA = ("data", "tasks", "height", "width", "frames", "validation_frames", "skip_broken")
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON value on stdout.")
@@ -128,12 +127,13 @@ def parse_tasks(text: str | None) -> tuple[str, ...] | None:
     """
     if text is None:
         return None
+    from edgenas.tasks import TASKS
+    from edgenas.tasks.registry import ordered
+
     names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in _TASKS:
-            raise unknown_name("task", name, _TASKS, "edgenas search --help")
-    if not names or len(set(names)) != len(names):
+    found = ordered(names) if names else ()
+    if not found or len(found) != len(names):
         raise UsageError(
-            f"Invalid value for --tasks. Expected different tasks of {', '.join(_TASKS)}. Received {text!r}."
+            f"Invalid value for --tasks. Expected different tasks of {', '.join(TASKS)}. Received {text!r}."
         )
-    return tuple(sorted(names))
+    return found

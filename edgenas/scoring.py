@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from edgenas.errors import UsageError, unknown_name
+from edgenas.tasks.registry import PerTask
 
 __all__ = [
     "HIGHER_IS_BETTER",
@@ -32,40 +33,11 @@ __all__ = [
 Metrics = Mapping[str, Mapping[str, float | None]]
 MetricWeights = Mapping[str, Mapping[str, float]]
 
-HIGHER_IS_BETTER: Mapping[str, Mapping[str, bool]] = MappingProxyType(
-    {
-        "segmentation": MappingProxyType({"miou": True, "pixel_accuracy": True}),
-        "depth": MappingProxyType(
-            {
-                "abs_error": False,
-                "rel_error": False,
-                "rmse": False,
-                "delta1": True,
-                "delta2": True,
-                "delta3": True,
-            }
-        ),
-        "normals": MappingProxyType(
-            {
-                "mean_angle_deg": False,
-                "median_angle_deg": False,
-                "within_11_25": True,
-                "within_22_5": True,
-                "within_30": True,
-            }
-        ),
-    }
-)
-"""Every metric of every task and its direction (l_j of Eq. 10): the only place where this is written down."""
+HIGHER_IS_BETTER: Mapping[str, Mapping[str, bool]] = PerTask(lambda task: task.metrics)
+"""Every metric of every task and its direction (l_j of Eq. 10), as the tasks say it."""
 
-QUALITY_METRICS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "segmentation": ("miou", "pixel_accuracy"),
-        "depth": ("abs_error", "rel_error"),
-        "normals": ("mean_angle_deg", "within_11_25", "within_22_5", "within_30"),
-    }
-)
-"""Declared: the metrics M_ij that enter the quality and the delta metrics, each with w_ij = 1."""
+QUALITY_METRICS: Mapping[str, tuple[str, ...]] = PerTask(lambda task: task.quality_metrics)
+"""Declared: the metrics M_ij that enter the quality and the delta metrics, each with w_ij = 1, as the tasks say it."""
 
 RATIO_RANGE = (0.01, 100.0)
 """Declared: limits of one ratio r_ij; a metric at or near zero leaves the quality positive and finite."""

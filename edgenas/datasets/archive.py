@@ -7,7 +7,6 @@ Layout, arrays of N frames: `image` u8 [N,H,W,3] RGB; `seg<K>` u8 [N,H,W], 0..K-
 from __future__ import annotations
 
 import hashlib
-import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenas.datasets.archive_file import ArchiveFile
-from edgenas.datasets.classes import VOID, class_names_for
+from edgenas.datasets.classes import class_names_for
 from edgenas.datasets.dataset import Dataset
-from edgenas.datasets.records import TASKS, DatasetInfo
+from edgenas.datasets.records import DatasetInfo
 from edgenas.errors import UsageError, unknown_name
+from edgenas.tasks import TASKS, Target
 
 __all__ = ["VALIDATION_EVERY", "ArchiveDataset"]
 
 VALIDATION_EVERY = 8
 """Frame i validates when i % 8 == 0, and trains otherwise."""
 
-_DEFAULT_LABELS = "seg13"
-_FLOATS = ("float16", "float32", "float64")
+_IMAGE = Target(key="picture", dtype="uint8", channels=3)
 
 
 class ArchiveDataset(Dataset):
@@ -113,33 +112,33 @@ class ArchiveDataset(Dataset):
 
 def _task_keys(file: ArchiveFile, wanted_labels: str) -> dict[str, str]:
     """Which key of the archive holds the image and each task."""
-    labels = [key for key in file.keys if re.fullmatch(r"seg[1-9]\d{0,2}", key) and int(key[3:]) < VOID]
-    if wanted_labels and wanted_labels not in labels:
-        raise unknown_name(f"label set of {file.path}", wanted_labels, labels)
     if "image" not in file.keys:
         raise UsageError(
             f"{file.path}: key 'image' is missing. Expected image, and depth, normal or seg<K>; got {file.keys}."
         )
     keys = {"image": "image"}
-    keys |= {task: key for task, key in (("depth", "depth"), ("normals", "normal")) if key in file.keys}
-    if labels:
-        keys["segmentation"] = wanted_labels or (_DEFAULT_LABELS if _DEFAULT_LABELS in labels else labels[0])
+    for name, task in TASKS.items():
+        try:
+            key = task.target.find_key(file.keys, wanted_labels)
+        except UsageError as error:
+            raise UsageError(f"{file.path}: {error}") from error
+        if key is not None:
+            keys[name] = key
     return keys
 
 
 def _checked_shapes(file: ArchiveFile, keys: dict[str, str]) -> tuple[int, int, int]:
     """Checks every header; returns (frames, rows, columns)."""
-    allowed = {"image": ("uint8",), "segmentation": ("uint8",), "depth": _FLOATS, "normals": ("int8",)}
     first: tuple[int, ...] = ()
     for task, key in keys.items():
         shape, dtype = file.header(key)
-        if dtype.name not in allowed[task]:
-            raise UsageError(
-                f"{file.path}: key '{key}' has dtype {dtype}, expected {' or '.join(allowed[task])}."
-            )
-        channels = (3,) if task in ("image", "normals") else ()
+        target = _IMAGE if task == "image" else TASKS[task].target
+        allowed = (target.dtype, *target.accepted)
+        if dtype.name not in allowed:
+            raise UsageError(f"{file.path}: key '{key}' has dtype {dtype}, expected {' or '.join(allowed)}.")
+        channels = (target.channels,) if target.channels else ()
         if len(shape) != 3 + len(channels) or shape[3:] != channels or 0 in shape[1:]:
-            form = "[N, H, W, 3]" if channels else "[N, H, W]"
+            form = f"[N, H, W, {target.channels}]" if channels else "[N, H, W]"
             raise UsageError(f"{file.path}: key '{key}' has shape {shape}, expected {form}.")
         first = first or shape[:3]
         if shape[:3] != first:
@@ -164,19 +163,10 @@ def _load(
 
 def _check_values(path: Path, task: str, key: str, array: NDArray[Any]) -> None:
     """Refuses values that would train nonsense, naming the first frame that has one."""
-    if task == "segmentation":
-        classes = int(key[3:])
-        wrong = (array >= classes) & (array != VOID)
-        expected = f"0 to {classes - 1}, or {VOID} for void"
-    elif task == "depth":
-        wrong = ~(np.isfinite(array) & (array >= 0))
-        expected = "finite metres, 0 where invalid"
-    elif task == "normals":
-        squared = np.square(array.astype(np.float32)).sum(-1) / 127.0**2
-        wrong = (squared > 0) & ((squared < 0.81) | (squared > 1.21))
-        expected = "round(127 n) of unit vectors (length within 10% of 127), or (0, 0, 0)"
-    else:
+    found = None if task == "image" else TASKS[task].target.wrong(array, key)
+    if found is None:
         return
+    wrong, expected = found
     if wrong.any():
         place = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), wrong.shape))
         raise UsageError(

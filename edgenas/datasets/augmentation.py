@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from edgenas.tasks import get_task
+
 __all__ = ["Augmentation", "Draw", "augmented", "draw", "plain"]
 
 
@@ -71,7 +73,9 @@ def plain(stored: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     import tensorflow as tf
 
     image = tf.cast(stored["image"], tf.float32) / 127.5 - 1.0
-    return image, {task: _target(task, value) for task, value in stored.items() if task != "image"}
+    return image, {
+        task: get_task(task).target.tensor(value) for task, value in stored.items() if task != "image"
+    }
 
 
 def augmented(
@@ -112,14 +116,9 @@ def augmented(
         if task == "image":
             continue
         channels = stored[task].shape[3:]
-        target = _target(task, tf.gather(tf.reshape(stored[task], [-1, *channels]), flat))
-        if task == "depth":
-            factor = 1.0 / drawn.scale if depth_unit == "m" else drawn.scale
-            target *= factor[:, None, None, None]
-        elif task == "normals":
-            mirror = tf.where(drawn.flip[:, None], [[-1.0, 1.0, 1.0]], [[1.0, 1.0, 1.0]])
-            target *= mirror[:, None, None, :]
-        targets[task] = target
+        truth = get_task(task).target
+        target = truth.tensor(tf.gather(tf.reshape(stored[task], [-1, *channels]), flat))
+        targets[task] = truth.flipped(truth.zoomed(target, drawn.scale, depth_unit), drawn.flip)
     return _coloured(image, drawn.colour, limits) / 127.5 - 1.0, targets
 
 
@@ -131,20 +130,6 @@ def _source_positions(place: Any, scale: Any, size: int) -> Any:
     start = place * (size - 1) * (1.0 - step)
     positions = start[:, None] + step[:, None] * tf.range(size, dtype=tf.float32)
     return tf.clip_by_value(positions, 0.0, size - 1.0)
-
-
-def _target(task: str, stored: Any) -> Any:
-    """A stored target in the form that losses take."""
-    import tensorflow as tf
-
-    if task == "segmentation":
-        return tf.cast(stored, tf.int32)
-    if task == "depth":
-        return tf.cast(stored, tf.float32)[..., None]
-    vectors = tf.cast(stored, tf.float32)
-    # A product with ones sums over the three components; TensorFlow's reduction of so short an axis is slow.
-    squared = tf.matmul(tf.reshape(tf.square(vectors), [-1, 3]), tf.ones([3, 3]))
-    return tf.math.divide_no_nan(vectors, tf.reshape(tf.sqrt(squared), tf.shape(vectors)))
 
 
 def _coloured(image: Any, colour: Any, limits: Augmentation) -> Any:

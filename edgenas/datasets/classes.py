@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenas.tasks.segmentation import VOID
+
 __all__ = [
     "CITYSCAPES_7",
     "CITYSCAPES_7_OF_19",
@@ -20,9 +22,6 @@ __all__ = [
     "class_names_for",
     "palette",
 ]
-
-VOID = 255
-"""Label of pixels that belong to no class; losses, metrics and pictures leave them out."""
 
 CITYSCAPES_19 = (
     "road", "sidewalk", "building", "wall", "fence", "pole", "traffic light", "traffic sign", "vegetation",

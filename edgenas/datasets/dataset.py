@@ -42,7 +42,7 @@ class Dataset(ABC):
         return self._length
 
     def frame(self, index: int) -> Frame:
-        """One frame; tasks that were not asked for are None.
+        """One frame; with the tasks of `info`.
 
         Raises:
             IndexError: `index` is not in 0 .. len - 1.
@@ -51,7 +51,7 @@ class Dataset(ABC):
         return Frame.from_stored(self._one(index))
 
     def arrays(self, indices: Sequence[int] | None = None) -> dict[str, NDArray[Any]]:
-        """Stacked frames, keys as the fields of `Frame`: image [N, H, W, 3] and one array per task.
+        """Stacked frames, image u8 [N, H, W, 3] and the truth of each task.
 
         Args:
             indices: which frames; every frame when None.

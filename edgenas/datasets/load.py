@@ -14,6 +14,7 @@ from edgenas.datasets.records import TASKS
 from edgenas.datasets.scenes import SPLITS, WORLDS
 from edgenas.datasets.source import DataSource
 from edgenas.errors import UsageError, no_such_file, unknown_name
+from edgenas.tasks.registry import ordered
 
 __all__ = ["load_dataset"]
 
@@ -62,8 +63,11 @@ def load_dataset(
         if value is not None and (value < low or (high is not None and value > high)):
             limits = f"at least {low}" if high is None else f"{low} to {high}"
             raise UsageError(f"Invalid value for {name}. Expected {limits}; got {value}.")
-    wanted = None if tasks is None else _ordered(tasks)
+    wanted = None if tasks is None else ordered(tasks)
     if source in WORLDS:
+        for task in wanted or ():
+            if task not in TASKS:
+                raise unknown_name(f"task of {source}", task, TASKS)
         return SceneDataset(
             source,
             split,
@@ -120,13 +124,3 @@ def _archive(path: Path, split: str, options: OpenOptions) -> Dataset:
         width=options.width,
         frames=options.frames,
     )
-
-
-def _ordered(tasks: Sequence[str]) -> tuple[str, ...]:
-    """The tasks once each, in the order of `TASKS`."""
-    for task in tasks:
-        if task not in TASKS:
-            raise unknown_name("task", task, TASKS)
-    if not tasks:
-        raise UsageError(f"No task given. Expected one or more of {', '.join(TASKS)}.")
-    return tuple(task for task in TASKS if task in tasks)

@@ -1,16 +1,17 @@
-"""What every task gives: losses for training, metrics over a data set, decoding and pictures."""
+"""What every task gives: its truth, losses for training, metrics over a data set, decoding and pictures."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenas.errors import EdgenasError, UsageError
-from edgenas.scoring import HIGHER_IS_BETTER
+from edgenas.tasks.target import Target
 
 __all__ = [
     "Accumulator",
@@ -112,20 +113,55 @@ class Accumulator(ABC):
 
 
 class Task(ABC):
-    """One dense-prediction task.
+    """One dense-prediction task: everything that the rest of the package needs to know of it.
 
     Attributes:
-        name: name of the task and of the network's head.
-        losses: names of the loss terms, those of Table 8.
+        name: name of the task and of the network's head: lower-case letters, digits and "_".
+        losses: names of the loss terms, those of Table 8. Where weights and curves name them, terms of a task that a
+            user added are "NAME.LOSS", such as "edges.BCE".
+        default_loss_weights: weights of the terms where nobody gives them; 1 for those that are not named. The tasks
+            of Table 8 do not need them.
+        metrics: names of the metrics, with whether higher is better (l_j of Eq. 10): the only place where this is
+            written down.
+        quality_metrics: those that enter the quality and the delta metrics, each with w_ij = 1 (Eq. 6, 11).
+        metric_titles: how metrics are written in tables, where it is not their name; a unit may follow as the second.
+        target: how the truth is stored and transformed.
+        derived_from: tasks from whose truth `derive` computes this one's, for data sets that hold those only.
     """
 
     name: str
     losses: tuple[str, ...]
+    default_loss_weights: Mapping[str, float] = MappingProxyType({})
+    metrics: Mapping[str, bool]
+    quality_metrics: tuple[str, ...]
+    metric_titles: Mapping[str, tuple[str, str]] = MappingProxyType({})
+    target: Target
+    derived_from: tuple[str, ...] = ()
 
-    @property
-    def metrics(self) -> Mapping[str, bool]:
-        """Names of the metrics, with whether higher is better."""
-        return HIGHER_IS_BETTER[self.name]
+    def derive(self, stored: Mapping[str, Array]) -> Array:
+        """The stored truth of frames whose data set has no truth of this task, from that of `derived_from`.
+
+        Args:
+            stored: {task: stored form [N, H, W, ...]}.
+
+        Returns:
+            [N, H, W, ...] in the stored form of `target`. A pure function of its argument, frame by frame.
+        """
+        raise NotImplementedError(f"{type(self).__name__} names `derived_from` but has no `derive`.")
+
+    @abstractmethod
+    def constant_answer(self, truth: Array, info: TaskInfo) -> Array:
+        """The raw output, one number per channel, that fits best if it may not depend on the image.
+
+        Every head starts there, so that short trainings do not spend their steps on finding it.
+
+        Args:
+            truth: of some frames, [N, H, W, ...] as `Target.decode` gives it.
+            info: the data set.
+
+        Returns:
+            Numbers [channels]; zeros where no pixel is valid.
+        """
 
     @abstractmethod
     def output_channels(self, info: TaskInfo) -> int:

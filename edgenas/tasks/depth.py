@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgenas.errors import unknown_name
 from edgenas.tasks.base import Accumulator, Array, Task, TaskInfo, Tensor, require_rank, to_rgb
+from edgenas.tasks.target import Target
 
 __all__ = ["DEPTH_MIN", "RELATIVE_ERROR_FLOOR", "Depth"]
 
@@ -26,11 +27,56 @@ _COLOURS = np.array(
 )
 
 
+class DepthTarget(Target):
+    """Depth in the data set's unit, float."""
+
+    def valid(self, values: Array) -> NDArray[np.bool_]:
+        """Finite and above `DEPTH_MIN`."""
+        valid: NDArray[np.bool_] = np.isfinite(values) & (np.asarray(values) > DEPTH_MIN)
+        return valid
+
+    def wrong(self, stored: Array, key: str) -> tuple[NDArray[np.bool_], str]:
+        """NaN, infinite and negative depth."""
+        return ~(np.isfinite(stored) & (stored >= 0)), "finite metres, 0 where invalid"
+
+    def zoomed(self, target: Tensor, scale: Tensor, depth_unit: str) -> Tensor:
+        """Zooming in by s makes everything look s times nearer to a network that assumes one focal length."""
+        factor = 1.0 / scale if depth_unit == "m" else scale
+        return target * factor[:, None, None, None]
+
+
 class Depth(Task):
     """Depth in metres or inverse depth in 1/m, one value per pixel; 0 is invalid."""
 
     name = "depth"
     losses = ("L1", "RE")
+    metrics = MappingProxyType(
+        {
+            "abs_error": False,
+            "rel_error": False,
+            "rmse": False,
+            "delta1": True,
+            "delta2": True,
+            "delta3": True,
+        }
+    )
+    quality_metrics = ("abs_error", "rel_error")
+    metric_titles = MappingProxyType(
+        {
+            "abs_error": ("AbsE", "depth"),
+            "rel_error": ("RelE", ""),
+            "rmse": ("RMSE", "depth"),
+            "delta1": ("δ < 1.25", ""),
+            "delta2": ("δ < 1.25²", ""),
+            "delta3": ("δ < 1.25³", ""),
+        }
+    )
+    target = DepthTarget(key="depth", dtype="float16", accepted=("float32", "float64"))
+
+    def constant_answer(self, truth: Array, info: TaskInfo) -> Array:
+        """Median of the valid pixels, the best for L1."""
+        valid = truth[truth > 0]
+        return np.array([np.median(valid) if valid.size else 0.0])
 
     def output_channels(self, info: TaskInfo) -> int:
         """One channel, in the data set's unit."""
@@ -80,7 +126,7 @@ class Depth(Task):
         """
         relative_error_floor(info)  # refuses an unknown unit
         values = np.asarray(values, np.float64)
-        valid = _valid(values)
+        valid = Depth.target.valid(values)
         low, high = value_range or self.value_range(values) or (0.0, 1.0)
         position = (np.where(valid, values, low) - low) / max(high - low, 1e-12)
         nearness = np.clip(1.0 - position if info.depth_unit == "m" else position, 0.0, 1.0)
@@ -90,7 +136,7 @@ class Depth(Task):
 
     def value_range(self, values: Array) -> tuple[float, float] | None:
         """Smallest and largest valid depth; None where no pixel is valid."""
-        valid = np.asarray(values)[_valid(values)]
+        valid = np.asarray(values)[Depth.target.valid(values)]
         return (float(valid.min()), float(valid.max())) if valid.size else None
 
 
@@ -125,7 +171,7 @@ class DepthMetrics(Accumulator):
         }
 
     def _add_frame(self, target: Array, output: Array) -> None:
-        valid = _valid(target)
+        valid = Depth.target.valid(target)
         depth = target[valid].astype(np.float64)
         predicted = np.maximum(output[..., 0][valid].astype(np.float64), DEPTH_MIN)
         error = np.abs(depth - predicted)
@@ -146,8 +192,3 @@ def relative_error_floor(info: TaskInfo | None) -> float:
     if info.depth_unit not in RELATIVE_ERROR_FLOOR:
         raise unknown_name("depth unit", info.depth_unit, RELATIVE_ERROR_FLOOR)
     return RELATIVE_ERROR_FLOOR[info.depth_unit]
-
-
-def _valid(depth: Array) -> NDArray[np.bool_]:
-    valid: NDArray[np.bool_] = np.isfinite(depth) & (np.asarray(depth) > DEPTH_MIN)
-    return valid

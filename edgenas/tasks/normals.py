@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgenas.tasks.base import Accumulator, Array, Task, TaskInfo, Tensor, require_rank, to_rgb
+from edgenas.tasks.target import Target
 
 __all__ = ["MIN_TARGET_LENGTH", "Normals"]
 
@@ -21,11 +23,76 @@ _MIN_SQUARED_LENGTH = 1e-6
 _THRESHOLDS_DEG = {"within_11_25": 11.25, "within_22_5": 22.5, "within_30": 30.0}
 
 
+_LEVELS = 127.0
+
+
+class NormalsTarget(Target):
+    """Unit vectors n, stored as round(127 n)."""
+
+    def encode(self, values: Array) -> Array:
+        """round(127 n)."""
+        stored: Array = np.rint(values * _LEVELS).astype(np.int8)
+        return stored
+
+    def decode(self, stored: Array) -> Array:
+        """Gives rounded vectors their unit length back."""
+        vectors = stored.astype(np.float32)
+        length = np.sqrt(np.square(vectors).sum(axis=-1, keepdims=True))
+        unit: NDArray[np.float32] = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+        return unit
+
+    def valid(self, values: Array) -> NDArray[np.bool_]:
+        """Finite and at least `MIN_TARGET_LENGTH` long."""
+        squared_length = np.sum(np.square(values, dtype=np.float64), axis=-1)
+        valid: NDArray[np.bool_] = np.isfinite(squared_length) & (squared_length >= MIN_TARGET_LENGTH**2)
+        return valid
+
+    def wrong(self, stored: Array, key: str) -> tuple[NDArray[np.bool_], str]:
+        """Vectors that are neither zero nor within 10% of unit length."""
+        squared = np.square(stored.astype(np.float32)).sum(-1) / _LEVELS**2
+        wrong: NDArray[np.bool_] = (squared > 0) & ((squared < 0.81) | (squared > 1.21))
+        return wrong, "round(127 n) of unit vectors (length within 10% of 127), or (0, 0, 0)"
+
+    def tensor(self, stored: Tensor) -> Tensor:
+        """Unit vectors float32 [B, H, W, 3]."""
+        import tensorflow as tf
+
+        vectors = tf.cast(stored, tf.float32)
+        # A product with ones sums over the three components; TensorFlow's reduction of so short an axis is slow.
+        squared = tf.matmul(tf.reshape(tf.square(vectors), [-1, 3]), tf.ones([3, 3]))
+        return tf.math.divide_no_nan(vectors, tf.reshape(tf.sqrt(squared), tf.shape(vectors)))
+
+
 class Normals(Task):
     """Unit vectors, x right, y up, z towards the camera; (0, 0, 0) is invalid."""
 
     name = "normals"
     losses = ("ICS",)
+    metrics = MappingProxyType(
+        {
+            "mean_angle_deg": False,
+            "median_angle_deg": False,
+            "within_11_25": True,
+            "within_22_5": True,
+            "within_30": True,
+        }
+    )
+    quality_metrics = ("mean_angle_deg", "within_11_25", "within_22_5", "within_30")
+    metric_titles = MappingProxyType(
+        {
+            "mean_angle_deg": ("mean angle", "°"),
+            "median_angle_deg": ("median angle", "°"),
+            "within_11_25": ("within 11.25°", ""),
+            "within_22_5": ("within 22.5°", ""),
+            "within_30": ("within 30°", ""),
+        }
+    )
+    target = NormalsTarget(key="normal", dtype="int8", channels=3, mirror=(-1.0, 1.0, 1.0))
+
+    def constant_answer(self, truth: Array, info: TaskInfo) -> Array:
+        """Mean direction."""
+        answer: Array = truth.reshape(-1, truth.shape[-1]).mean(axis=0)
+        return answer
 
     def output_channels(self, info: TaskInfo) -> int:
         """x, y and z, not normalised."""
@@ -68,7 +135,7 @@ class Normals(Task):
     ) -> NDArray[np.uint8]:
         """RGB = (n + 1) / 2 * 255; invalid pixels are black."""
         values = np.asarray(values, np.float64)
-        valid = _valid(values)
+        valid = Normals.target.valid(values)
         return to_rgb(np.where(valid[..., None], (values + 1.0) * 127.5, 0.0))
 
 
@@ -100,7 +167,7 @@ class NormalsMetrics(Accumulator):
         }
 
     def _add_frame(self, target: Array, output: Array) -> None:
-        valid = _valid(target)
+        valid = Normals.target.valid(target)
         cosine = np.sum(_unit(target[valid]) * _unit(output[valid]), axis=-1)
         angles = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
         self._angles_deg.append(angles.astype(np.float32))
@@ -116,9 +183,3 @@ def _unit(vectors: Array) -> NDArray[np.float64]:
         length > 0.0, vectors / np.where(length > 0.0, length, 1.0), (0.0, 0.0, 1.0)
     )
     return unit
-
-
-def _valid(normals: Array) -> NDArray[np.bool_]:
-    squared_length = np.sum(np.square(normals, dtype=np.float64), axis=-1)
-    valid: NDArray[np.bool_] = np.isfinite(squared_length) & (squared_length >= MIN_TARGET_LENGTH**2)
-    return valid

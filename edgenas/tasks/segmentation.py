@@ -2,13 +2,53 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from types import MappingProxyType
+
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenas.datasets.classes import VOID, palette
+from edgenas.errors import UsageError, unknown_name
 from edgenas.tasks.base import Accumulator, Array, Task, TaskInfo, Tensor, invalid_argument, require_rank
+from edgenas.tasks.target import Target
 
-__all__ = ["Segmentation"]
+__all__ = ["VOID", "Segmentation"]
+
+VOID = 255
+"""Label of pixels that belong to no class; losses, metrics and pictures leave them out."""
+
+_DEFAULT_LABELS = "seg13"
+_FEWEST_CLASSES, _MOST_CLASSES = 2, 254
+
+
+class SegmentationTarget(Target):
+    """Label sets `seg<K>` with classes 0..K-1; an archive may hold several."""
+
+    def find_key(self, keys: Iterable[str], wanted: str = "") -> str | None:
+        """The label set asked for, else `seg13` where it is there, else the first.
+
+        Raises:
+            UsageError: the archive has no such label set, or one whose number of classes cannot be trained.
+        """
+        labels = [key for key in keys if re.fullmatch(r"seg[1-9]\d*", key)]
+        if wanted and wanted not in labels:
+            raise unknown_name("label set", wanted, labels)
+        if not labels:
+            return None
+        chosen = wanted or (_DEFAULT_LABELS if _DEFAULT_LABELS in labels else labels[0])
+        if not _FEWEST_CLASSES <= int(chosen[3:]) <= _MOST_CLASSES:
+            raise UsageError(
+                f"The label set {chosen!r} has {chosen[3:]} classes. Expected {_FEWEST_CLASSES} to {_MOST_CLASSES}: "
+                f"labels are 0 to K - 1 in one byte, {VOID} is void, and a single class leaves nothing to decide. "
+                "For one class against the rest store seg2."
+            )
+        return chosen
+
+    def wrong(self, stored: Array, key: str) -> tuple[NDArray[np.bool_], str]:
+        """Labels outside of the classes that the key names."""
+        classes = int(key[3:])
+        return (stored >= classes) & (stored != VOID), f"0 to {classes - 1}, or {VOID} for void"
 
 
 class Segmentation(Task):
@@ -16,6 +56,17 @@ class Segmentation(Task):
 
     name = "segmentation"
     losses = ("CE",)
+    metrics = MappingProxyType({"miou": True, "pixel_accuracy": True})
+    quality_metrics = ("miou", "pixel_accuracy")
+    metric_titles = MappingProxyType({"miou": ("mIoU", ""), "pixel_accuracy": ("pixel accuracy", "")})
+    target = SegmentationTarget(key="seg", dtype="uint8", invalid=VOID)
+
+    def constant_answer(self, truth: Array, info: TaskInfo) -> Array:
+        """Log frequencies of the classes."""
+        classes = len(info.class_names)
+        counts = np.bincount(truth[truth != VOID].ravel(), minlength=classes)[:classes]
+        answer: Array = np.log((counts + 1.0) / (counts.sum() + classes))
+        return answer
 
     def output_channels(self, info: TaskInfo) -> int:
         """One logit per class."""
@@ -48,6 +99,8 @@ class Segmentation(Task):
         self, values: Array, info: TaskInfo, value_range: tuple[float, float] | None = None
     ) -> NDArray[np.uint8]:
         """The classes in the data set's palette; void is black."""
+        from edgenas.datasets.classes import palette  # data sets know tasks, so not at the top
+
         colours = np.zeros((256, 3), np.uint8)
         colours[: len(info.class_names)] = palette(info.class_names)
         picture: NDArray[np.uint8] = colours[np.asarray(values, np.uint8)]

@@ -114,4 +114,4 @@ def render_frame(world: World, split: str, seed: int, index: int, height: int, w
             nx * np.float32(axis[0]) + ny * np.float32(axis[1]) + nz * np.float32(axis[2])
         )
     normals = np.where(hit[..., None], normals.reshape(height, width, 3), np.float32(0))
-    return Frame(image, np.where(void, np.uint8(VOID), labels), target, normals)
+    return Frame(image, segmentation=np.where(void, np.uint8(VOID), labels), depth=target, normals=normals)
