@@ -73,9 +73,9 @@ def as_labels(values: NDArray[Any], table: NDArray[np.uint8]) -> NDArray[np.uint
     if wrong_places.any():
         ids = np.unique(values[wrong_places])
         shown = ", ".join(str(int(number)) for number in ids[:8]) + (", ..." if len(ids) > 8 else "")
-        known = table[table < UNLISTED]
+        classes = len(np.unique(table[table < UNLISTED]))
         raise ValueError(
-            f"labels {shown} ({int(wrong_places.sum())} pixels) belong to none of the {int(known.max(initial=-1)) + 1} "
+            f"labels {shown} ({int(wrong_places.sum())} pixels) belong to none of the {classes} "
             "classes and are not void"
         )
     return labels
