@@ -12,7 +12,7 @@ from edgenas.datasets.augmentation import Augmentation, augmented, draw, plain
 from edgenas.datasets.dataset import Dataset
 from edgenas.errors import EdgenasError, MissingDependencyError, UsageError, unknown_name
 
-__all__ = ["batches_of", "make_pipeline"]
+__all__ = ["batches_of", "frames_of_step", "make_pipeline"]
 
 _ORDER_STREAM = 0x0EDE
 _PARALLEL_BATCHES = 2
@@ -147,6 +147,13 @@ def _reader(dataset: Dataset, keys: tuple[str, ...]) -> Any:
         return step, dict(zip(keys, arrays, strict=True))
 
     return stage
+
+
+def frames_of_step(dataset: Dataset, *, batch_size: int, seed: int, step: int) -> list[int]:
+    """Positions in `dataset` of the frames of training batch `step`."""
+    import tensorflow as tf
+
+    return [int(i) for i in _shuffled(tf.constant(step, tf.int64), batch_size, len(dataset), seed)]
 
 
 def _shuffled(step: Any, batch_size: int, count: int, seed: int) -> Any:

@@ -36,20 +36,54 @@ class FusedBatchNormalization(keras.layers.BatchNormalization):
         super().__init__(momentum=momentum, **kwargs)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
-        """Normalises [B, H, W, C]; updates the moving statistics where `training`."""
-        normalised, mean, variance = tf.compat.v1.nn.fused_batch_norm(
-            inputs,
-            self.gamma.value,
-            self.beta.value,
-            mean=None if training else self.moving_mean.value,
-            variance=None if training else self.moving_variance.value,
-            epsilon=self.epsilon,
-            is_training=bool(training),
-        )
+        """Normalises [B, H, W, C]; updates the moving statistics where `training`.
+
+        On several devices the statistics are those of the whole batch.
+        """
+        # In mixed precision the inputs have 16 bits, and all else of a normalisation has 32.
+        gamma, beta = (tf.cast(v.value, tf.float32) for v in (self.gamma, self.beta))
+        if training and tf.distribute.get_strategy().num_replicas_in_sync > 1:
+            mean, variance = _statistics_of_all(inputs)
+            normalised, moving_variance = (
+                tf.cast(
+                    tf.nn.batch_normalization(
+                        tf.cast(inputs, tf.float32), mean, variance, beta, gamma, self.epsilon
+                    ),
+                    inputs.dtype,
+                ),
+                variance * _unbiased(inputs),
+            )
+        else:
+            normalised, mean, moving_variance = tf.compat.v1.nn.fused_batch_norm(
+                inputs,
+                gamma,
+                beta,
+                mean=None if training else self.moving_mean.value,
+                variance=None if training else self.moving_variance.value,
+                epsilon=self.epsilon,
+                is_training=bool(training),
+            )
         if training:
-            for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                moving.value.assign_sub((moving.value - batch) * (1.0 - self.momentum))
+            for moving, batch in ((self.moving_mean, mean), (self.moving_variance, moving_variance)):
+                # The raw operation: on several devices each updates its own copy, all in the same way.
+                change = (moving.value - batch) * (1.0 - self.momentum)
+                tf.raw_ops.AssignSubVariableOp(resource=moving.value.handle, value=change)
         return normalised
+
+
+def _statistics_of_all(inputs: Any) -> tuple[Any, Any]:
+    """Mean and variance [C] over the batches of all devices, inside a step on each of them."""
+    values = tf.cast(inputs, tf.float32)
+    moments = [tf.reduce_mean(values, (0, 1, 2)), tf.reduce_mean(tf.square(values), (0, 1, 2))]
+    mean, square = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, moments)
+    return mean, tf.maximum(square - tf.square(mean), 0.0)
+
+
+def _unbiased(inputs: Any) -> Any:
+    """n / (n - 1) of the pixels on all devices, as the fused kernel has it."""
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    count = tf.cast(replicas * tf.reduce_prod(tf.shape(inputs)[:3]), tf.float32)
+    return count / tf.maximum(count - 1.0, 1.0)
 
 
 class _Composite(keras.layers.Layer):

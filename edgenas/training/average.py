@@ -34,7 +34,9 @@ class WeightAverage:
     def update(self) -> None:
         """Takes the present weights in; inside a `tf.function`, after the optimiser's update."""
         for variable, slot in zip(self._variables, self.slots, strict=True):
-            slot.assign_sub((slot - variable) * (1.0 - self._decay))
+            # The raw operation: on several devices each updates its own copy, all in the same way.
+            change = (slot - variable) * (1.0 - self._decay)
+            tf.raw_ops.AssignSubVariableOp(resource=slot.handle, value=change)
 
     def write(self, steps: int) -> None:
         """Replaces the weights by their average over `steps` steps, 1 or more."""

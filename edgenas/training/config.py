@@ -10,9 +10,19 @@ from typing import Any
 from edgenas.errors import UsageError, unknown_name
 from edgenas.training.loss_weights import LossWeights, load_loss_weights
 
-__all__ = ["SCHEDULES", "TRAINING_PRESETS", "TrainingConfig", "default_loss_weights", "load_training_preset"]
+__all__ = [
+    "PRECISIONS",
+    "SCHEDULES",
+    "TRAINING_PRESETS",
+    "WEIGHTINGS",
+    "TrainingConfig",
+    "default_loss_weights",
+    "load_training_preset",
+]
 
 SCHEDULES = ("cosine", "halving")
+WEIGHTINGS = ("fixed", "uncertainty", "dwa")
+PRECISIONS = ("float32", "bfloat16", "float16")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +45,14 @@ class TrainingConfig:
         augment: flip, zoom and colour jitter.
         seed: seed of the weights, the order of the frames and the augmentation.
         loss_weights: weights of the loss terms.
+        weighting: what changes these weights while it trains: "fixed" (nothing), "uncertainty" or "dwa", see
+            `edgenas.training.weighting`.
+        accumulate: parts into which a step's batch is cut, so that one part at a time is in memory. The gradients are
+            those of the whole batch, but each part is normalised by its own batch statistics, and a loss is the mean
+            of the parts' means over their own valid pixels.
+        precision: "float32", or "bfloat16" or "float16" for convolutions on 16-bit hardware; weights, batch statistics
+            and losses stay float32.
+        devices: accelerators among which a step's batch is cut; batch statistics are those of the whole batch.
     """
 
     iterations: int = 300
@@ -50,9 +68,13 @@ class TrainingConfig:
     augment: bool = True
     seed: int = 0
     loss_weights: LossWeights = field(default_factory=lambda: load_loss_weights("nyuv2/ednas+jared"))
+    weighting: str = "fixed"
+    accumulate: int = 1
+    precision: str = "float32"
+    devices: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("iterations", "batch_size", "halve_every"):
+        for name in ("iterations", "batch_size", "halve_every", "accumulate", "devices"):
             if getattr(self, name) < 1:
                 raise UsageError(
                     f"Invalid value for `{name}`. Expected at least 1. Received {getattr(self, name)}."
@@ -70,6 +92,17 @@ class TrainingConfig:
             raise UsageError("Invalid value for `weight_decay` or `warmup_iterations`. Expected 0 or more.")
         if self.schedule not in SCHEDULES:
             raise unknown_name("learning-rate schedule", self.schedule, SCHEDULES)
+        if self.weighting not in WEIGHTINGS:
+            raise unknown_name("loss weighting", self.weighting, WEIGHTINGS)
+        if self.precision not in PRECISIONS:
+            raise unknown_name("precision", self.precision, PRECISIONS)
+        parts = self.accumulate * self.devices
+        if self.batch_size % parts:
+            raise UsageError(
+                f"A batch of {self.batch_size} frames cannot be cut into {parts} equal parts (accumulate "
+                f"{self.accumulate} times devices {self.devices}). Expected a `batch_size` that is a multiple of "
+                f"{parts}."
+            )
 
     def learning_rate_at(self, step: int) -> float:
         """Rate of step `step`, counted from 0."""
@@ -105,7 +138,13 @@ class TrainingConfig:
             raise UsageError(f"Not a complete training configuration: {error}.") from error
 
 
-_LATER_FIELDS: Mapping[str, Any] = {"ema_decay": 0.0}
+_LATER_FIELDS: Mapping[str, Any] = {
+    "ema_decay": 0.0,
+    "weighting": "fixed",
+    "accumulate": 1,
+    "precision": "float32",
+    "devices": 1,
+}
 """Fields that came later, with the value under which a run is the same as before them: its identity stays, too."""
 
 TRAINING_PRESETS = {

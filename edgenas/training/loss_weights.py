@@ -91,6 +91,7 @@ def total_loss(
     weights: LossWeights,
     *,
     info: TaskInfo | None = None,
+    factors: Mapping[str, Any] | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """The weighted sum of all loss terms of the tasks; usable inside `tf.function`.
 
@@ -100,6 +101,7 @@ def total_loss(
         outputs: {task: tensor [B, H, W, channels]}, the network's raw outputs.
         weights: weight of each loss; a term of weight 0 is reported but gives no gradient.
         info: the data set; its depth unit sets the floor of RE (without it the smallest floor holds).
+        factors: {loss name: scalar} by which the weights are multiplied; None for none.
 
     Returns:
         (scalar float32 loss, {loss name: scalar float32 before weighting}).
@@ -122,6 +124,10 @@ def total_loss(
                 )
         terms.update(get_task(name).loss_terms(targets[name], outputs[name], info))
     weighted = [weight_of[loss] * term for loss, term in terms.items() if weight_of[loss] > 0.0]
+    if factors is not None:
+        weighted = [
+            weight_of[loss] * factors[loss] * term for loss, term in terms.items() if weight_of[loss] > 0.0
+        ]
     total = weighted[0]
     for term in weighted[1:]:
         total = total + term

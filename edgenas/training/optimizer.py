@@ -50,7 +50,9 @@ class AdamW:
             if gradient is None:
                 continue
             if decays:
-                variable.assign_sub(variable * (learning_rate * c.weight_decay))
+                # The raw operation, as below: on several devices each updates its own copy, all in the same way.
+                decay = variable * (learning_rate * c.weight_decay)
+                tf.raw_ops.AssignSubVariableOp(resource=variable.handle, value=decay)
             tf.raw_ops.ResourceApplyAdam(
                 var=variable.handle,
                 m=first.handle,

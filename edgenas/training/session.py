@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -12,14 +11,20 @@ import numpy as np
 import tensorflow as tf
 
 from edgenas.datasets import Dataset
+from edgenas.datasets.pipeline import frames_of_step
 from edgenas.errors import UsageError
 from edgenas.networks import build_model
 from edgenas.space.architecture import Architecture
+from edgenas.tasks import get_task
 from edgenas.training.average import WeightAverage
 from edgenas.training.checkpoint import load_checkpoint, pack_checkpoint, save_checkpoint, unpack_checkpoint
 from edgenas.training.config import TrainingConfig
-from edgenas.training.loss_weights import total_loss
+from edgenas.training.devices import strategy_for
+from edgenas.training.diagnosis import why_not_finite
 from edgenas.training.optimizer import AdamW
+from edgenas.training.precision import LossScale, precision
+from edgenas.training.step import StepParts, make_step
+from edgenas.training.weighting import make_weighting
 
 __all__ = ["Training", "identity_of"]
 
@@ -49,36 +54,43 @@ class Training:
     """
 
     def __init__(self, architecture: Architecture, config: TrainingConfig, dataset: Dataset) -> None:
-        self.model = build_model(architecture, seed=config.seed)
         self.identity = identity_of(architecture, config, dataset)
         self.steps = 0
         self.history: list[dict[str, float]] = []
         self.batches: Iterator[Any] = iter(())
-        self._config = config
-        variables = self.model.trainable_variables
-        self._optimizer = AdamW(variables, config)
-        self._average = (
-            WeightAverage(self.model.variables, config.ema_decay) if config.ema_decay > 0.0 else None
-        )
+        self._architecture, self._config, self._dataset = architecture, config, dataset
+        self._first_loss = 0.0
+        weight_of = config.loss_weights.by_loss()
+        names = [
+            name for task in architecture.tasks for name in get_task(task).losses if weight_of[name] > 0.0
+        ]
+        self._scale = LossScale(config.precision)
+        strategy = strategy_for(config.devices)
+        with strategy.scope(), precision(config.precision):
+            self.model = build_model(architecture, seed=config.seed)
+            self._weighting = make_weighting(config.weighting, names, -(-len(dataset) // config.batch_size))
+            variables = [*self.model.trainable_variables, *self._weighting.variables]
+            self._optimizer = AdamW(variables, config)
+            self._average = (
+                WeightAverage(self.model.variables, config.ema_decay) if config.ema_decay > 0.0 else None
+            )
         self._state = [v.value for v in self.model.variables] + self._optimizer.slots
         if self._average is not None:
             self._state += self._average.slots
-        values = [v.value for v in variables]
-
-        @tf.function(autograph=False)  # type: ignore[untyped-decorator]
-        def step(images: Any, targets: Any, learning_rate: Any, number: Any) -> Any:
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(values)
-                outputs = self.model(images, training=True)
-                loss, terms = total_loss(
-                    architecture.tasks, targets, outputs, config.loss_weights, info=dataset.info
-                )
-            self._optimizer.apply(tape.gradient(loss, values), learning_rate, number)
-            if self._average is not None:
-                self._average.update()
-            return {"loss": loss, **terms}
-
-        self._step = step
+        self._state += [v.value for v in self._weighting.variables]
+        self._step = make_step(
+            StepParts(
+                self.model,
+                architecture.tasks,
+                dataset.info,
+                config,
+                self._weighting,
+                variables,
+                self._optimizer,
+                self._average,
+                strategy,
+            )
+        )
 
     def step(self) -> tuple[float, str]:
         """One update from the next batch.
@@ -87,19 +99,44 @@ class Training:
             The loss, and why the training cannot go on; "" where it can.
         """
         rate = self._config.learning_rate_at(self.steps)
-        losses = self._step(
-            *next(self.batches), tf.constant(rate, tf.float32), tf.constant(self.steps, tf.float32)
+        batch = next(self.batches)
+        told = self._step(
+            *batch,
+            tf.constant(rate, tf.float32),
+            tf.constant(self.steps, tf.float32),
+            tf.constant(self._scale.value, tf.float32),
+            self._weighting.inputs(),
         )
-        row = {"step": self.steps + 1, "learning_rate": rate, **{k: float(v) for k, v in losses.items()}}
+        finite = bool(told.pop("finite"))
+        losses = {name: float(value) for name, value in told.items()}
+        factors = {f"factor {name}": value for name, value in self._weighting.present().items()}
+        row = {"step": self.steps + 1, "learning_rate": rate, **losses, **factors}
         last = self.steps == self._config.iterations - 1
         if self.steps % _HISTORY_EVERY == 0 or last:
             self.history.append(row)
+        loss = losses["loss"]
+        self._first_loss = self._first_loss or loss  # That of a batch without a valid pixel is 0.
+        where = f"loss {loss} at step {self.steps + 1} of {self._config.iterations}"
+        where += f" (first loss {self._first_loss:.4g})"
+        if not self._scale.told(finite):
+            return loss, f"{where}. {self._look(batch)}"
         self.steps += 1
-        loss, first = row["loss"], self.history[0]["loss"]
-        if math.isfinite(loss) and loss <= _DIVERGED_FACTOR * max(first, 1e-3):
-            return loss, ""
-        where = f"at step {self.steps} of {self._config.iterations}"
-        return loss, f"loss {loss} {where} (first loss {first:.4g})"
+        if finite:
+            self._weighting.observe(self.steps - 1, losses)
+        if loss > _DIVERGED_FACTOR * max(self._first_loss, 1e-3):
+            return loss, where
+        return loss, ""
+
+    def _look(self, batch: tuple[Any, Any]) -> str:
+        """Why the step on `batch` gave a number that is not finite."""
+        config = self._config
+        frames = frames_of_step(
+            self._dataset, batch_size=config.batch_size, seed=config.seed, step=self.steps
+        )
+        told = why_not_finite(self.model, self._architecture.tasks, self._dataset.info, batch, frames)
+        if config.precision != "float32":
+            told += f" It may be the precision: train without --mixed-precision {config.precision}."
+        return told
 
     def averaged(self) -> AbstractContextManager[Any]:
         """Within this context the model has its averaged weights, where the schedule averages; not for steps."""
@@ -108,9 +145,16 @@ class Training:
         return self._average.in_place(self.steps)
 
     def finish(self) -> None:
-        """Gives the model its averaged weights for good, where the schedule averages: after the last step."""
+        """Gives the model its averaged weights for good, where the schedule averages: after the last step.
+
+        The model is one in float32 on one device then, however it was trained.
+        """
         if self._average is not None and self.steps:
             self._average.write(self.steps)
+        if self._config.precision != "float32" or self._config.devices > 1:
+            trained = self.model.get_weights()
+            self.model = build_model(self._architecture, seed=self._config.seed)
+            self.model.set_weights(trained)
 
     def save(self, path: Path) -> None:
         """Stores weights, moving statistics, optimiser slots, averages, the steps and the history."""
@@ -141,7 +185,14 @@ class Training:
         return [v.numpy() for v in self._state]
 
     def _meta(self) -> dict[str, Any]:
-        return {**self.identity, "step": self.steps, "history": self.history}
+        extra = {"weighting": self._weighting.state(), "scale": self._scale.state()}
+        return {
+            **self.identity,
+            "step": self.steps,
+            "history": self.history,
+            "first_loss": self._first_loss,
+            **{name: state for name, state in extra.items() if state},
+        }
 
     def _take(self, arrays: list[np.ndarray], meta: dict[str, Any], what: str, advice: str) -> None:
         different = [key for key, value in self.identity.items() if meta.get(key) != value]
@@ -152,3 +203,7 @@ class Training:
         for variable, array in zip(self._state, arrays, strict=True):
             variable.assign(array)
         self.steps, self.history = int(meta["step"]), list(meta["history"])
+        self._first_loss = float(meta.get("first_loss", self.history[0]["loss"] if self.history else 0.0))
+        if "weighting" in meta:
+            self._weighting.take(meta["weighting"])
+        self._scale.take(meta.get("scale", {}))
