@@ -52,7 +52,8 @@ class TrainingConfig:
             of the parts' means over their own valid pixels.
         precision: "float32", or "bfloat16" or "float16" for convolutions on 16-bit hardware; weights, batch statistics
             and losses stay float32.
-        devices: accelerators among which a step's batch is cut; batch statistics are those of the whole batch.
+        devices: accelerators among which a step's batch is cut; batch statistics are those of the whole batch, a loss is
+            the mean of the parts' means. Not together with `accumulate`.
     """
 
     iterations: int = 300
@@ -96,6 +97,11 @@ class TrainingConfig:
             raise unknown_name("loss weighting", self.weighting, WEIGHTINGS)
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
+        if self.accumulate > 1 and self.devices > 1:
+            raise UsageError(
+                f"`accumulate` and `devices` exclude each other. Received {self.accumulate} and {self.devices}. "
+                "With several devices take more of them, or a smaller `batch_size`."
+            )
         parts = self.accumulate * self.devices
         if self.batch_size % parts:
             raise UsageError(
