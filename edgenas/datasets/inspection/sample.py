@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from edgenas.datasets.classes import VOID
 from edgenas.datasets.dataset import Dataset
+from edgenas.datasets.layouts.layout_dataset import LayoutDataset
 from edgenas.datasets.records import DatasetInfo
 from edgenas.errors import UsageError
 
@@ -78,7 +79,7 @@ def take_sample(dataset: Dataset, split: str, frames: int) -> Sample:
         try:
             read.append(_sampled(dataset, index))
         except UsageError as error:
-            broken.append((str(index), str(error)))
+            broken.append((_name(dataset, index), str(error)))
     return Sample(dataset.info, split, len(dataset), tuple(read), tuple(broken))
 
 
@@ -87,7 +88,12 @@ def _sampled(dataset: Dataset, index: int) -> SampledFrame:
     arrays = {key: value for key in GEOMETRY if (value := getattr(frame, key, None)) is not None}
     labels = arrays.get("segmentation")
     counts = None if labels is None else np.bincount(labels.ravel(), minlength=VOID + 1)
-    return SampledFrame(index, str(index), shrink(arrays), _thumbnail(frame.image), counts)
+    return SampledFrame(index, _name(dataset, index), shrink(arrays), _thumbnail(frame.image), counts)
+
+
+def _name(dataset: Dataset, index: int) -> str:
+    """What a release calls the frame; its number elsewhere."""
+    return dataset.frame_name(index) if isinstance(dataset, LayoutDataset) else str(index)
 
 
 def shrink(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
