@@ -10,9 +10,11 @@ from edgenas.datasets.inspection.alignment import align
 from edgenas.datasets.inspection.depth_kind import check_depth_kind, check_depth_unit
 from edgenas.datasets.inspection.findings import ERROR, Finding, listed
 from edgenas.datasets.inspection.images import check_blank_images, check_duplicates
+from edgenas.datasets.inspection.label_order import check_label_order
 from edgenas.datasets.inspection.labels import check_labels
 from edgenas.datasets.inspection.misplaced import check_misplaced, sound_frames
 from edgenas.datasets.inspection.normal_axes import check_normal_axes, check_normal_directions
+from edgenas.datasets.inspection.regions import FEATURES
 from edgenas.datasets.inspection.sample import Sample, take_sample
 from edgenas.datasets.inspection.splits import find_source
 from edgenas.datasets.inspection.summary import summarise
@@ -120,7 +122,20 @@ def check_sample(sample: Sample) -> list[Finding]:
     if alignment is not None:
         findings += check_misplaced(sample, alignment)
         findings += check_normal_axes(sample, sound_frames(alignment))
-    return findings
+    return findings + check_label_order(sample, _trusted(findings))
+
+
+def _trusted(findings: list[Finding]) -> tuple[str, ...]:
+    """What labels may be compared with: nothing that is itself wrong."""
+    wrong = {finding.check for finding in findings if finding.severity == ERROR}
+    for finding in findings:
+        if finding.check == "turned" and "segmentation" in finding.numbers["arrays"]:
+            return ()
+    spoilt = {
+        "up": {"normal-axes", "normal-octant", "mirrored", "turned", "exchanged", "unrelated"},
+        "depth": {"depth-kind", "depth-constant", "mirrored", "turned", "exchanged", "unrelated"},
+    }
+    return tuple(name for name in FEATURES if not wrong & spoilt.get(name, set()))
 
 
 def _unreadable(split: str, message: str) -> Finding:
