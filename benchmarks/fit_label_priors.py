@@ -1,7 +1,7 @@
-"""Writes edgenas/datasets/inspection/label_priors.json: where the classes lie, which way they face, how far they are.
+"""Writes edgenas/datasets/inspection/label_priors.json: where classes lie, which way they face, how far they are.
 
-From the 695 training frames of the shared NYUv2 archive (13 and 40 classes), 200 rooms (13) and 200 streets (19, and the 7
-categories of them):
+From the 695 training frames of the shared NYUv2 archive (13 and 40 classes), 200 rooms (13) and 200 streets (19, and
+the 7 categories of them):
 
     python benchmarks/fit_label_priors.py ../shared/data/nyuv2/nyuv2_train_96x128.npz
 """
@@ -24,7 +24,9 @@ SHRINK = 4.0
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("archive", help="nyuv2_train_96x128.npz")
     archive = parser.parse_args().archive
     rooms = _frames("rooms", 200, (96, 128))
@@ -40,13 +42,17 @@ def main() -> None:
     fitted = []
     for names, sources in sets.items():
         tables = [_fit(frames, unit, len(names)) for frames, unit in sources]
-        mean = {name: np.mean([table[name] for table in tables], axis=0).round(4).tolist() for name in FEATURES}
+        mean = {
+            name: np.mean([table[name] for table in tables], axis=0).round(4).tolist() for name in FEATURES
+        }
         fitted.append({"class_names": list(names), "features": mean})
     OUT.write_text(json.dumps(fitted, separators=(",", ":")) + "\n")
     print(f"wrote {OUT} ({OUT.stat().st_size / 1024:.0f} KiB)")
 
 
-def _frames(source: str, count: int | None = None, size: tuple[int, int] | None = None) -> tuple[list[SampledFrame], str]:
+def _frames(
+    source: str, count: int | None = None, size: tuple[int, int] | None = None
+) -> tuple[list[SampledFrame], str]:
     height, width = size or (None, None)
     dataset = load_dataset(source, "train", height=height, width=width, frames=count)
     return list(take_sample(dataset, "train", len(dataset)).frames), dataset.info.depth_unit

@@ -72,7 +72,9 @@ def _pairs(first: Sample, second: Sample) -> list[tuple[str, str, bool]]:
 
 
 def _thumbnails(sample: Sample) -> NDArray[np.float32]:
-    return np.array([f.thumbnail for f in sample.frames], np.float32).reshape(len(sample.frames), 16, -1)
+    if not sample.frames:
+        return np.zeros((0, 1, 1), np.float32)
+    return np.stack([f.thumbnail for f in sample.frames])
 
 
 def _report(first: Sample, second: Sample, pairs: list[tuple[str, str, bool]]) -> Finding:

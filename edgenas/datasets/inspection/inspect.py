@@ -11,6 +11,7 @@ from edgenas.datasets.inspection.depth_kind import check_depth_kind, check_depth
 from edgenas.datasets.inspection.findings import ERROR, Finding, listed
 from edgenas.datasets.inspection.images import check_blank_images, check_duplicates
 from edgenas.datasets.inspection.label_order import check_label_order
+from edgenas.datasets.inspection.label_sets import check_label_sets
 from edgenas.datasets.inspection.labels import check_labels
 from edgenas.datasets.inspection.misplaced import check_misplaced, sound_frames
 from edgenas.datasets.inspection.normal_axes import check_normal_axes, check_normal_directions
@@ -103,7 +104,8 @@ def inspect_data(source: str, *, split: str | None = None, frames: int = DEFAULT
         counts[name] = len(dataset)
         sample = take_sample(dataset, name, frames)
         samples.append(sample)
-        findings += check_sample(sample)
+        in_split = check_sample(sample)
+        findings += in_split + check_label_sets(found, dataset, sample, in_split)
     findings += check_duplicates(samples)
     if not samples and not findings:
         findings.append(_unreadable(split or "every split", "There are no frames."))

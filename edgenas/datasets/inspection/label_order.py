@@ -1,8 +1,8 @@
 """Label ids that are mixed up: off by one, permuted, or of another label set.
 
-For the label sets of NYUv2 and Cityscapes it is known where a class usually lies, which way it faces and how far it is
-(`label_priors.json`, made by `benchmarks/fit_label_priors.py`): floors are at the bottom and face up, the sky is at the top
-and has no depth. Where other names fit the regions far better than their own, the ids are mixed up.
+For the label sets of NYUv2 and Cityscapes it is known where a class usually lies, which way it faces and how far it
+is (`label_priors.json`, made by `benchmarks/fit_label_priors.py`): floors are at the bottom and face up, the sky is at
+the top and has no depth. Where other names fit the regions far better than their own, the ids are mixed up.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _WEIGHTS = {"row": 2.0, "area": 1.0, "edge": 1.0, "up": 2.0, "depth": 1.5}
 # Share of the evenly spread part in a prior: our streets are not Cityscapes.
 _DOUBT = {CITYSCAPES_19: 0.25, CITYSCAPES_7: 0.25}
 _DOUBT_ELSE = 0.1
-# Gain per frame of the best order over the stored one, limit a + b / sqrt(frames). The gains of untouched data are below
-# 6.3 for 1 frame, 4.6 for 2, 1.7 for 8 and 0.3 for 64 (NYUv2), and 2.0, 1.4, 0.4 and 0.1 (streets); random orders give 8 to
-# 16. Most for a given order, such as off by one, that is not fitted to the frames: 2.95 for 1 frame, 0.7 for 2.
+# Gain per frame of the best order over the stored one, limit a + b / sqrt(frames). The gains of untouched data are
+# below 6.3 for 1 frame, 4.6 for 2, 1.7 for 8 and 0.3 for 64 (NYUv2), and 2.0, 1.4, 0.4 and 0.1 (streets); random
+# orders give 8 to 16. Off by one is not fitted to the frames: at most 2.95 for 1 frame, 0.7 for 2.
 _LIMIT = {CITYSCAPES_19: (1.6, 3.0), CITYSCAPES_7: (1.6, 3.0)}
 _LIMIT_ELSE = (0.8, 6.6)
 _LIMIT_SHIFT = (0.3, 3.5)
@@ -99,16 +99,18 @@ def check_label_order(sample: Sample, use: tuple[str, ...] = tuple(FEATURES)) ->
     names = sample.info.class_names
     low, high = _LIMIT_SHIFT
     if order.shift > low + high / np.sqrt(count):
-        way = "high" if order.step > 0 else "low"
+        way, names_are = ("high", "one below") if order.step > 0 else ("low", "one above")
+        limit = low + high / np.sqrt(count)
         return [
             Finding(
                 "label-order",
                 ERROR,
                 sample.split,
                 f"Labels look off by one: every id is one too {way}, {_told(order, names)}.",
-                f"Position, size, direction and depth of the regions fit the names that are one {'below' if order.step > 0 else 'above'} "
-                f"better by {order.shift:.1f} per frame (log likelihood; untouched data stay below {low + high / np.sqrt(count):.1f}).",
-                f"{'Subtract 1 from' if order.step > 0 else 'Add 1 to'} the labels; look at whether the files count void as 0.",
+                f"Position, size, direction and depth of the regions fit the names that are "
+                f"{names_are} better by {order.shift:.1f} per frame (log likelihood; untouched data stay below "
+                f"{limit:.1f}).",
+                f"{'Subtract 1 from' if order.step > 0 else 'Add 1 to'} the labels; do the files count void as 0?",
                 numbers={"gain": round(order.shift, 3), "step": order.step, "frames": count},
             )
         ]
@@ -124,7 +126,7 @@ def check_label_order(sample: Sample, use: tuple[str, ...] = tuple(FEATURES)) ->
             f"Labels look permuted, or of another label set: {_told(order, names)}.",
             "Position, size, direction and depth of the regions fit other names better by "
             f"{order.gain:.1f} per frame (log likelihood; untouched data stay below {limit:.1f}).",
-            f"Map the ids of the files to {', '.join(f'{i} {n}' for i, n in enumerate(names[:3]))}, ... (see the classes above).",
+            f"Map the ids of the files to {', '.join(f'{i} {n}' for i, n in enumerate(names[:3]))} and so on.",
             numbers={"gain": round(order.gain, 3), "limit": round(float(limit), 3), "frames": count},
         )
     ]

@@ -266,7 +266,10 @@ def _report_shifted(sample: Sample, alignment: Alignment, frames: list[int]) -> 
             gain = sum(
                 alignment.shifted[frame, array, k] - alignment.upright[frame, array, k] for k in others
             )
-            if len(offsets) == 1 and gain > _CERTAIN:
+            # A turned array has some best shift as well.
+            turned = alignment.peaks[frame, array, others, 1:].sum(axis=0).max()
+            fits = alignment.shifted[frame, array, others].sum() > turned + _CERTAIN
+            if len(offsets) == 1 and gain > _CERTAIN and fits:
                 moved[offsets.pop()].append(frame)
         if not moved or (len(others) == 1 and len(frames) < 2):
             continue

@@ -15,8 +15,8 @@ from edgenas.datasets.inspection.sample import SampledFrame
 __all__ = ["FEATURES", "describe_regions"]
 
 FEATURES: Mapping[str, int] = {"row": 8, "area": 6, "edge": 5, "up": 7, "depth": 8}
-"""Histogram bins per feature: height in the frame, share of the labelled pixels, share of pixels at its own border, upward
-component of the normals, and depth against the frame's median (the last bin: invalid)."""
+"""Histogram bins per feature: height in the frame, share of the labelled pixels, share of pixels at its own border,
+upward component of the normals, and depth against the frame's median (the last bin: invalid)."""
 
 _AREAS = (0.003, 0.01, 0.03, 0.1, 0.3)
 _BORDERS = (0.05, 0.12, 0.25, 0.5)
@@ -25,7 +25,9 @@ _DEPTHS = (-0.9, -0.45, -0.15, 0.15, 0.45, 0.9)
 _LEAST_PIXELS = 12
 
 
-def describe_regions(frame: SampledFrame, depth_unit: str, use: tuple[str, ...] = tuple(FEATURES)) -> dict[int, dict[str, NDArray[Any]]]:
+def describe_regions(
+    frame: SampledFrame, depth_unit: str, use: tuple[str, ...] = tuple(FEATURES)
+) -> dict[int, dict[str, NDArray[Any]]]:
     """Histograms (summing to 1) of every label in a frame: {label: {feature: f64 [bins]}} and {"share": [1]}.
 
     Labels of fewer than 12 pixels of the small frame, and void, are left out, as are features whose arrays are missing.
@@ -76,4 +78,6 @@ def _border(labels: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def _one_hot(name: str, place: int) -> NDArray[np.float64]:
-    return np.eye(FEATURES[name])[place]
+    found = np.zeros(FEATURES[name])
+    found[place] = 1.0
+    return found

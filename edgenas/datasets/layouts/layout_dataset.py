@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -87,6 +89,10 @@ class LayoutDataset(Dataset):
     def frame_name(self, index: int) -> str:
         """What the release calls frame `index`."""
         return self._release.frame_name(int(self._positions[index]))
+
+    def frame_files(self, index: int) -> Mapping[str, Path]:
+        """The files of frame `index` by kind; empty where the release keeps all frames in one file."""
+        return self._release.files(int(self._positions[index]))
 
     def _check_files(self, positions: NDArray[np.int64], split: str, skip: bool) -> dict[int, str]:
         """The broken frames of the split; refuses them unless they are to be left out."""

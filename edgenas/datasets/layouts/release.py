@@ -48,6 +48,11 @@ class Release(ABC):
             UsageError: a file is missing, damaged or holds impossible values; the text names it.
         """
 
+    def files(self, position: int) -> Mapping[str, Path]:
+        """The files of a frame by kind, where it has files of its own; those of other label sets among them."""
+        del position
+        return {}
+
     @abstractmethod
     def faults(self, keys: Sequence[str]) -> dict[int, str]:
         """Frames that cannot be whole, by position, with the reason; a quick look that decodes nothing."""
@@ -117,6 +122,10 @@ class FileRelease(Release):
     def frame_name(self, position: int) -> str:
         """The name that its files share."""
         return self._frames[position].name
+
+    def files(self, position: int) -> Mapping[str, Path]:
+        """The files of the frame."""
+        return self._frames[position].files
 
     def read(self, position: int, key: str) -> NDArray[Any]:
         """Decodes the files of one frame."""
