@@ -12,6 +12,7 @@ __all__ = ["command"]
 _COMMANDS = {
     "inspect": "Tell what a data set holds and what is wrong with it.",
     "layouts": "List the layouts that are read, or tell which one a path has.",
+    "prepare": "Convert a data set once into the form that is quickest to read; verify one.",
 }
 
 
@@ -45,4 +46,5 @@ def command() -> None:
     Examples:
       edgenas data layouts
       edgenas data layouts /data/cityscapes
+      edgenas data prepare /data/cityscapes --height 256 --width 512 --out cityscapes-256
     """

@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from edgenas.datasets.archive import VALIDATION_EVERY
+from edgenas.datasets.dataset import Dataset
 from edgenas.datasets.layouts.layout_dataset import LayoutDataset
 from edgenas.datasets.layouts.options import OpenOptions
 from edgenas.datasets.layouts.release import Release
@@ -71,7 +72,7 @@ class Layout(ABC):
             counts["test"] = parts["test"]
         return counts
 
-    def open(self, path: Path, split: str, options: OpenOptions | None = None) -> LayoutDataset:
+    def open(self, path: Path, split: str, options: OpenOptions | None = None) -> Dataset:
         """One split, read lazily: frames are decoded when they are asked for.
 
         Raises:

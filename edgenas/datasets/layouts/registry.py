@@ -14,11 +14,13 @@ from edgenas.datasets.layouts.layout import Layout
 from edgenas.datasets.layouts.mtan_cityscapes import MtanCityscapes
 from edgenas.datasets.layouts.mtan_nyuv2 import MtanNyuv2
 from edgenas.datasets.layouts.nyuv2_mat import Nyuv2Mat
+from edgenas.datasets.layouts.prepared import PreparedFolder
 from edgenas.errors import unknown_name
 
 __all__ = ["LAYOUTS", "get_layout", "recognise"]
 
 _ALL: tuple[Layout, ...] = (
+    PreparedFolder(),
     Folder(),
     Cityscapes(),
     MtanNyuv2(),

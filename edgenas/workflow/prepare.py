@@ -1,0 +1,71 @@
+"""`edgenas data prepare`: opens a source split by split and converts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from edgenas.datasets import Dataset, load_dataset
+from edgenas.datasets.layouts import LAYOUTS, get_layout, recognise
+from edgenas.datasets.prepared import Prepared, is_prepared, prepare_dataset
+from edgenas.datasets.scenes import WORLDS
+from edgenas.datasets.source import DataSource
+from edgenas.errors import UsageError
+
+__all__ = ["prepare_source"]
+
+
+def prepare_source(
+    source: str,
+    folder: Path,
+    *,
+    tasks: tuple[str, ...] | None = None,
+    height: int | None = None,
+    width: int | None = None,
+    frames: int | None = None,
+    validation_frames: int | None = None,
+    on_frame: Callable[[int, int], None] | None = None,
+) -> Prepared:
+    """Converts every split of a source; see `load_dataset` for the options and `prepare_dataset` for the rest.
+
+    Args:
+        source: what `load_dataset` opens.
+        folder: where to.
+        tasks: targets to keep; all of them when None.
+        height: rows of frames that are made or resized.
+        width: columns, likewise.
+        frames: number of training frames; all when None.
+        validation_frames: number of validation frames; all when None.
+        on_frame: called with the frames done and the frames in all.
+
+    Raises:
+        UsageError: the source or an option is wrong, or the folder holds something else.
+        EdgenasError: the disk is full.
+    """
+    named = DataSource.parse(source, LAYOUTS)
+    if is_prepared(named.path):
+        raise UsageError(
+            f"{named.path} is prepared already. Use it as it is: --data {named.path}. Verify it by: edgenas data "
+            f"prepare --verify {named.path}"
+        )
+    wanted = {"train": frames, "validation": validation_frames, "test": None}
+    splits: dict[str, Dataset] = {}
+    for split in _splits_of(source, named):
+        if split in wanted:
+            splits[split] = load_dataset(
+                source, split, tasks=tasks, height=height, width=width, frames=wanted[split]
+            )
+    every = ""
+    if source not in WORLDS and frames is None and validation_frames is None:
+        whole = len(load_dataset(source, "all", tasks=tasks, height=height, width=width))
+        both = sum(len(splits[name]) for name in ("train", "validation"))
+        every = {both: "interleaved", len(splits["train"]): "train"}.get(whole, "")
+    return prepare_dataset(splits, folder, every=every, source=source, on_frame=on_frame)
+
+
+def _splits_of(source: str, named: DataSource) -> tuple[str, ...]:
+    """The splits that a source has; reads no frame."""
+    if source in WORLDS:
+        return ("train", "validation")
+    layout = get_layout(named.layout) if named.layout else recognise(named.path)
+    return ("train", "validation", "all") if layout is None else tuple(layout.splits(named.path))
