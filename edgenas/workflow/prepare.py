@@ -58,14 +58,16 @@ def prepare_source(
     every = ""
     if source not in WORLDS and frames is None and validation_frames is None:
         whole = len(load_dataset(source, "all", tasks=tasks, height=height, width=width))
-        both = sum(len(splits[name]) for name in ("train", "validation"))
-        every = {both: "interleaved", len(splits["train"]): "train"}.get(whole, "")
+        train, validation = (len(splits.get(name, ())) for name in ("train", "validation"))
+        every = {train: "train", train + validation: "interleaved"}.get(whole, "")
     return prepare_dataset(splits, folder, every=every, source=source, on_frame=on_frame)
 
 
 def _splits_of(source: str, named: DataSource) -> tuple[str, ...]:
-    """The splits that a source has; reads no frame."""
+    """The splits in which a source has frames; reads none of them."""
     if source in WORLDS:
         return ("train", "validation")
     layout = get_layout(named.layout) if named.layout else recognise(named.path)
-    return ("train", "validation", "all") if layout is None else tuple(layout.splits(named.path))
+    if layout is None:
+        return ("train", "validation", "all")
+    return tuple(name for name, count in layout.splits(named.path).items() if count)

@@ -104,12 +104,17 @@ class PreparedIndex:
     source: str = field(default="", compare=False)
 
     @property
+    def every_parts(self) -> list[str]:
+        """The splits that make up "all"; those that validate come last."""
+        names = {"interleaved": ("train", "validation"), "train": ("train",)}.get(self.every, ())
+        return [name for name in names if name in self.splits]
+
+    @property
     def counts(self) -> dict[str, int]:
         """Frames of every split that can be opened."""
         counts = {name: split.frames for name, split in self.splits.items()}
         if self.every:
-            names = ("train", "validation") if self.every == "interleaved" else ("train",)
-            counts["all"] = sum(counts[name] for name in names)
+            counts["all"] = sum(counts[name] for name in self.every_parts)
         return counts
 
     def plan(self) -> dict[str, Any]:

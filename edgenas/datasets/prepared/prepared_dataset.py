@@ -104,10 +104,7 @@ def _parts(folder: Path, index: PreparedIndex, split: str) -> list[PreparedSplit
     """The stored splits that make up `split`; of two, the second has the frames that validate."""
     if split not in index.counts:
         raise UsageError(f"{folder} has no {split} split. Expected one of {', '.join(index.counts)}.")
-    if split != "all":
-        return [index.splits[split]]
-    names = ["train", "validation"] if index.every == "interleaved" else ["train"]
-    return [index.splits[name] for name in names]
+    return [index.splits[name] for name in (index.every_parts if split == "all" else [split])]
 
 
 def _places(parts: list[PreparedSplit]) -> NDArray[np.int64]:

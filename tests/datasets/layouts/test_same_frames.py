@@ -15,7 +15,9 @@ from edgenas.datasets.layouts import LAYOUTS, recognise
 SPLITS = {"train": [1, 2, 3, 4, 5, 6, 7, 9, 10], "validation": [0, 8], "all": list(range(11))}
 
 
-@pytest.mark.parametrize("name", [name for name in LAYOUTS if name not in ("folder", "nyuv2-mat")])
+@pytest.mark.parametrize(
+    "name", [name for name in LAYOUTS if name not in ("folder", "nyuv2-mat", "prepared")]
+)
 def test_every_layout_is_recognised_and_counted(trees: dict[str, Path], name: str) -> None:
     layout = recognise(trees[name])
     assert layout is not None and layout.name == name

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from edgenas.cli.main import main
 from edgenas.datasets import ArrayDataset, Dataset, DatasetInfo, load_dataset
+from edgenas.datasets.layouts import recognise
 from edgenas.datasets.prepared import PreparedDataset, is_prepared, prepare_dataset, verify_prepared
 from edgenas.errors import EdgenasError, UsageError
 from edgenas.workflow.prepare import prepare_source
@@ -95,18 +96,17 @@ def test_an_archive_opens_as_itself(tiny_archive: Path, tmp_path: Path) -> None:
 
 @pytest.mark.shared_data
 def test_a_release_opens_as_itself(shared_data: Path, tmp_path: Path) -> None:
-    prepared = 0
-    for layout in sorted((shared_data / "layouts").iterdir()):
-        options: dict[str, Any] = {"height": 32, "width": 64}
-        folder = tmp_path / layout.name
-        try:
-            done = prepare_source(str(layout), folder, **options)
-        except UsageError:
-            continue  # A sample of one frame has no split to train on.
-        prepared += 1
-        for split in done.frames:
-            assert_same(load_dataset(str(folder), split), load_dataset(str(layout), split, **options))
-    assert prepared >= 1
+    sources = sorted(path for path in (shared_data / "layouts").iterdir() if recognise(path) is not None)
+    assert len(sources) == 4
+    options: dict[str, Any] = {"height": 32, "width": 64}
+    for source in sources:
+        folder = tmp_path / source.name
+        done = prepare_source(str(source), folder, **options)
+        counts = recognise(source).splits(source)  # type: ignore[union-attr]
+        assert recognise(folder).splits(folder) == {k: n for k, n in counts.items() if n}  # type: ignore[union-attr]
+        assert len(done.frames) >= 1
+        for split in (name for name, count in counts.items() if count):
+            assert_same(load_dataset(str(folder), split), load_dataset(str(source), split, **options))
 
 
 def test_scenes_are_prepared_in_any_number(tmp_path: Path) -> None:
