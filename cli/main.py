@@ -14,6 +14,8 @@ from edgenas.errors import EdgenasError
 
 __all__ = ["main"]
 
+_TASK_MODULE = "--task-module"
+
 # Command, module in edgenas.cli, one line of help: so that `edgenas --help` imports no command.
 _COMMANDS = {
     "profile": "Measure a device, or tell what is known of it, and fit its latency predictor.",
@@ -81,8 +83,13 @@ class _LazyGroup(click.Group):
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
+@click.option(
+    _TASK_MODULE,
+    metavar="FILE.py",
+    help="Python file with a task of your own (docs/own-task.md). May be repeated.",
+)
 @click.version_option(package_name="edgenas")
-def _cli(debug: bool) -> None:
+def _cli(debug: bool, task_module: str | None) -> None:
     """Find, train and ship multi-task dense-prediction networks for edge devices.
 
     \b
@@ -99,9 +106,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and ends the process: 0 done, 1 failure, 2 usage, 130 interrupted."""
     args = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in args
-    # The flag may stand anywhere: people add it at the end of the line that failed.
+    # The flags may stand anywhere: people add them at the end of the line that failed.
     args = [a for a in args if a != "--debug"]
     try:
+        args = _load_task_modules(args)
         sys.exit(_cli.main(args=args, prog_name="edgenas", standalone_mode=False) or 0)
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
@@ -132,6 +140,33 @@ def main(arguments: Sequence[str] | None = None) -> None:
             f"Error: {type(error).__name__}: {error}\nThis is a fault of edgenas. Run again with --debug and report it."
         )
         sys.exit(1)
+
+
+def _load_task_modules(args: list[str]) -> list[str]:
+    """Loads the files of --task-module and tells worker processes of them; gives the other arguments."""
+    rest: list[str] = []
+    files: list[str] = []
+    waiting = iter(args)
+    for arg in waiting:
+        name, equals, value = arg.partition("=")
+        if name != _TASK_MODULE:
+            rest.append(arg)
+            continue
+        file = value if equals else next(waiting, "")
+        if not file:
+            raise click.UsageError(f"Option '{_TASK_MODULE}' requires an argument.")
+        files.append(file)
+    if files:
+        from pathlib import Path
+
+        from edgenas.tasks.plugins import VARIABLE, load_task_module
+
+        for file in files:
+            load_task_module(Path(file))
+        known = [path for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path]
+        absolute = [str(Path(file).expanduser().absolute()) for file in files]
+        os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*known, *absolute]))
+    return rest
 
 
 def _plain_remarks() -> None:

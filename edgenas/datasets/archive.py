@@ -1,12 +1,14 @@
 """Array archives: an .npz file with pictures and targets, checked before use.
 
 Layout, arrays of N frames: `image` u8 [N,H,W,3] RGB; `seg<K>` u8 [N,H,W], 0..K-1 and 255 void; `depth` float
-[N,H,W] metres, 0 invalid; `normal` i8 [N,H,W,3] = round(127 n), (0,0,0) invalid. Only `image` must be there.
+[N,H,W] metres, 0 invalid; `normal` i8 [N,H,W,3] = round(127 n), (0,0,0) invalid; and the array of any further task
+under the key of its target. Only `image` must be there. `class_names`, text [K], names the classes of `seg<K>`.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ __all__ = ["VALIDATION_EVERY", "ArchiveDataset"]
 VALIDATION_EVERY = 8
 """Frame i validates when i % 8 == 0, and trains otherwise."""
 
+_CLASS_NAMES = "class_names"
 _IMAGE = Target(key="picture", dtype="uint8", channels=3)
 
 
@@ -65,7 +68,7 @@ class ArchiveDataset(Dataset):
         chosen = available if tasks is None else tuple(task for task in TASKS if task in tasks)
         if not chosen:
             raise UsageError(
-                f"{path}: no targets. Expected one of depth, normal, seg<K> beside image; got {file.keys}."
+                f"{path}: no targets. Expected one of {_targets()} beside image; got {file.keys}."
             )
         count, rows, columns = _checked_shapes(file, keys)
         for side, expected, got in (("height", height, rows), ("width", width, columns)):
@@ -97,7 +100,7 @@ class ArchiveDataset(Dataset):
             height=rows,
             width=columns,
             tasks=chosen,
-            class_names=class_names_for(int(labels[3:])),
+            class_names=_class_names(file, labels),
             depth_unit="m",
             fingerprint=hashlib.sha256(rule.encode()).hexdigest()[:16],
         )
@@ -110,11 +113,28 @@ class ArchiveDataset(Dataset):
         return {key: array[self._index] for key, array in self._arrays.items()}
 
 
+def _class_names(file: ArchiveFile, labels: str) -> tuple[str, ...]:
+    """Names of the classes of a label set: those of the archive, else the usual ones of so many classes."""
+    usual = class_names_for(int(labels[3:]))
+    if _CLASS_NAMES not in file.keys:
+        return usual
+    found = file.read(_CLASS_NAMES)
+    sizes = [int(key[3:]) for key in file.keys if re.fullmatch(r"seg[1-9]\d*", key)]
+    names = tuple(str(name).strip() for name in found.ravel()) if found.dtype.kind == "U" else ()
+    if found.ndim != 1 or not all(names) or len(set(names)) != len(names) or len(names) not in sizes:
+        raise UsageError(
+            f"{file.path}: key '{_CLASS_NAMES}' holds {found.dtype} {list(found.shape)}. Expected "
+            f"{' or '.join(map(str, sizes)) or 'no'} different names, a NumPy array of text: one for each class of a "
+            "label set, in the order of the labels."
+        )
+    return names if len(names) == len(usual) else usual
+
+
 def _task_keys(file: ArchiveFile, wanted_labels: str) -> dict[str, str]:
     """Which key of the archive holds the image and each task."""
     if "image" not in file.keys:
         raise UsageError(
-            f"{file.path}: key 'image' is missing. Expected image, and depth, normal or seg<K>; got {file.keys}."
+            f"{file.path}: key 'image' is missing. Expected image, and {_targets()}; got {file.keys}."
         )
     keys = {"image": "image"}
     for name, task in TASKS.items():
@@ -173,3 +193,9 @@ def _check_values(path: Path, task: str, key: str, array: NDArray[Any]) -> None:
             f"{path}: key '{key}' holds {array[place]} at [frame, row, column] = {list(place)} "
             f"({int(wrong.sum())} such pixels). Expected {expected}."
         )
+
+
+def _targets() -> str:
+    """The keys that an archive may have, in words."""
+    keys = {task.target.key: task.name for task in TASKS.values()}
+    return ", ".join("seg<K>" if name == "segmentation" else key for key, name in keys.items())

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from edgenas.datasets.archive import ArchiveDataset
 from edgenas.datasets.dataset import Dataset
+from edgenas.datasets.derived import open_with_derived
 from edgenas.datasets.layouts import LAYOUT_SPLITS, LAYOUTS, OpenOptions, get_layout, recognise
 from edgenas.datasets.procedural import SceneDataset
 from edgenas.datasets.records import TASKS
 from edgenas.datasets.scenes import SPLITS, WORLDS
 from edgenas.datasets.source import DataSource
 from edgenas.errors import UsageError, no_such_file, unknown_name
-from edgenas.tasks.registry import ordered
+from edgenas.tasks.registry import get_task, ordered
 
 __all__ = ["load_dataset"]
 
@@ -40,7 +41,8 @@ def load_dataset(
             the layouts (`edgenas data layouts`), `PATH#seg40` to choose its labels.
         split: "train" or "validation"; of data on disk also "all", every training frame in order; of a layout also
             "test", the release's own.
-        tasks: the targets wanted, of "depth", "normals", "segmentation"; all there are when None.
+        tasks: the targets wanted, by name; all that the data set holds when None. What it does not hold is derived
+            where the task can do so (`Task.derive`).
         height: rows of procedural frames, or to which frames of a layout are resized; an archive must have just these.
         width: columns, likewise.
         frames: number of procedural frames (2,000 train, 100 validation by default); else so many frames of the
@@ -64,6 +66,30 @@ def load_dataset(
             limits = f"at least {low}" if high is None else f"{low} to {high}"
             raise UsageError(f"Invalid value for {name}. Expected {limits}; got {value}.")
     wanted = None if tasks is None else ordered(tasks)
+
+    def open_tasks(some: Sequence[str] | None) -> Dataset:
+        return _open(
+            source, split, None if some is None else tuple(some),
+            height=height, width=width, frames=frames, skip_broken=skip_broken, cache_dir=cache_dir,
+        )  # fmt: skip
+
+    if wanted is not None and any(get_task(task).derived_from for task in wanted):
+        return open_with_derived(open_tasks, wanted)
+    return open_tasks(wanted)
+
+
+def _open(
+    source: str,
+    split: str,
+    wanted: tuple[str, ...] | None,
+    *,
+    height: int | None,
+    width: int | None,
+    frames: int | None,
+    skip_broken: bool,
+    cache_dir: Path | None,
+) -> Dataset:
+    """A split with targets that the data set has itself."""
     if source in WORLDS:
         for task in wanted or ():
             if task not in TASKS:

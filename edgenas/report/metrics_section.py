@@ -53,7 +53,7 @@ def _tasks(columns: list[tuple[str, Metrics]]) -> list[str]:
 
 def _name(task: str, metric: str, run: RunData) -> str:
     words = metric_text(metric)
-    unit = run.config.depth_unit if task == "depth" and metric in ("abs_error", "rmse") else words.unit
+    unit = run.config.depth_unit if words.unit == "depth" else words.unit
     better = TASKS[task].metrics.get(metric) if task in TASKS else None
     arrow = "" if better is None else " ↑" if better else " ↓"
     # Unbreakable: a metric on one line keeps the rows of a phone short.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edgenas.tasks import TASKS
+
 __all__ = [
     "BLOCK_TITLES",
     "DASH",
@@ -37,23 +39,6 @@ class MetricText:
     unit: str = ""
 
 
-_METRICS = {
-    "miou": MetricText("mIoU"),
-    "pixel_accuracy": MetricText("pixel accuracy"),
-    "abs_error": MetricText("AbsE"),
-    "rel_error": MetricText("RelE"),
-    "rmse": MetricText("RMSE"),
-    "delta1": MetricText("δ < 1.25"),
-    "delta2": MetricText("δ < 1.25²"),
-    "delta3": MetricText("δ < 1.25³"),
-    "mean_angle_deg": MetricText("mean angle", "°"),
-    "median_angle_deg": MetricText("median angle", "°"),
-    "within_11_25": MetricText("within 11.25°"),
-    "within_22_5": MetricText("within 22.5°"),
-    "within_30": MetricText("within 30°"),
-}
-
-
 def in_reading_order(tasks: Iterable[str]) -> list[str]:
     """Tasks as the literature lists them: segmentation, depth, normals, then others by name."""
     return sorted(tasks, key=lambda task: (_TASKS.index(task) if task in _TASKS else len(_TASKS), task))
@@ -61,7 +46,10 @@ def in_reading_order(tasks: Iterable[str]) -> list[str]:
 
 def metric_text(name: str) -> MetricText:
     """How the metric is written; an unknown one keeps its own name."""
-    return _METRICS.get(name, MetricText(name))
+    for task in TASKS.values():
+        if name in task.metric_titles:
+            return MetricText(*task.metric_titles[name])
+    return MetricText(name)
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -9,7 +9,7 @@ from edgenas.errors import UsageError, unknown_name
 from edgenas.tasks.base import Task
 from edgenas.tasks.check import check_task
 
-__all__ = ["TASKS", "PerTask", "get_task", "ordered", "register_task"]
+__all__ = ["TASKS", "PerTask", "forget", "get_task", "ordered", "register_task", "registered"]
 
 V = TypeVar("V", covariant=True)
 _REGISTERED: dict[str, Task] = {}
@@ -19,17 +19,22 @@ class _Registry(Mapping[str, Task]):
     """Every task by its name, alphabetically: the order of a network's heads."""
 
     def __getitem__(self, name: str) -> Task:
+        if name not in _REGISTERED and isinstance(name, str):
+            _discover()
         return _REGISTERED[name]
 
     def __iter__(self) -> Iterator[str]:
+        _discover()
         return iter(sorted(_REGISTERED))
 
     def __len__(self) -> int:
+        _discover()
         return len(_REGISTERED)
 
 
 TASKS: Mapping[str, Task] = _Registry()
-"""Every task by its name, alphabetically: the order of a network's heads. It grows with `register_task`."""
+"""Every task by its name, alphabetically: the order of a network's heads. It grows with `register_task`,
+and knows the tasks of installed packages and of EDGENAS_TASKS, see `edgenas.tasks.plugins`."""
 
 
 class PerTask(Mapping[str, V]):
@@ -62,6 +67,17 @@ def register_task(task: Task) -> None:
     _REGISTERED[task.name] = task
 
 
+def registered() -> tuple[str, ...]:
+    """Names of the tasks that are loaded now, in the order in which they came."""
+    return tuple(_REGISTERED)
+
+
+def forget(names: Iterable[str]) -> None:
+    """Takes tasks out again, of a module that failed half-way."""
+    for name in names:
+        _REGISTERED.pop(name, None)
+
+
 def get_task(name: str) -> Task:
     """The task called `name`, such as "depth".
 
@@ -83,3 +99,9 @@ def ordered(names: Iterable[str]) -> tuple[str, ...]:
     if not found:
         raise UsageError(f"No task given. Expected one or more of {', '.join(TASKS)}.")
     return found
+
+
+def _discover() -> None:
+    from edgenas.tasks.plugins import discover
+
+    discover()

@@ -132,14 +132,14 @@ class TrainingConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary; fields that old runs do not know are in it only where they change something."""
-        data = asdict(self)
+        data = {**asdict(self), "loss_weights": self.loss_weights.to_dict()}
         return {k: v for k, v in data.items() if k not in _LATER_FIELDS or v != _LATER_FIELDS[k]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TrainingConfig:
         """Reads what `to_dict` wrote."""
         try:
-            return cls(**{**data, "loss_weights": LossWeights(**data["loss_weights"])})
+            return cls(**{**data, "loss_weights": LossWeights.from_dict(data["loss_weights"])})
         except (KeyError, TypeError) as error:
             raise UsageError(f"Not a complete training configuration: {error}.") from error
 

@@ -23,14 +23,13 @@ from typing import Any
 
 from edgenas.errors import UsageError, no_such_file, unknown_name
 from edgenas.training.config import TRAINING_PRESETS, TrainingConfig, load_training_preset
-from edgenas.training.loss_weights import LossWeights, load_loss_weights
+from edgenas.training.loss_weights import TERMS, LossWeights, load_loss_weights
 
 __all__ = ["load_schedule", "resolve_schedule"]
 
 _COMMAND = "edgenas train --help"
 # The seed is an option of the commands: a search trains every candidate with its own.
 _FIELDS = {f.name: f.type for f in fields(TrainingConfig) if f.name not in ("seed", "loss_weights")}
-_LOSSES = tuple(f.name for f in fields(LossWeights))
 _TYPES: Mapping[str, tuple[tuple[type, ...], str]] = {
     "int": ((int,), "a whole number"),
     "float": ((int, float), "a number"),
@@ -82,7 +81,7 @@ def resolve_schedule(
         tasks: tasks that are trained; the loss weights must cover them.
         fitting: weights, or preset of Table 8, that hold where neither the user nor the file names loss weights.
         begin_with: preset of a file that names none.
-        loss_weights: preset of Table 8 that the user asks for.
+        loss_weights: what the user asks for, see `load_loss_weights`.
         changes: fields that the user asks for; they count more than those of the file.
 
     Raises:
@@ -126,15 +125,21 @@ def _loss_weights(value: Any, source: str) -> LossWeights:
     if not isinstance(value, Mapping):
         raise UsageError(
             f"Invalid value for `loss_weights` in the schedule {source}. Expected a preset of Table 8 or a table of "
-            f"{', '.join(_LOSSES)}. Received {value!r}."
+            f"{', '.join(TERMS)} and TASK.LOSS. Received {value!r}."
         )
-    for name, weight in value.items():
-        if name not in _LOSSES:
-            raise unknown_name(f"loss weight of the schedule {source}", name, _LOSSES)
-        if isinstance(weight, bool) or not isinstance(weight, (int, float)):
-            raise UsageError(
-                f"Invalid value for `loss_weights.{name}` in the schedule {source}. Expected a number. "
-                f"Received {weight!r}."
-            )
-    # A loss that is not named is left out.
-    return LossWeights(**{"ce": 0.0, "l1": 0.0, **{name: float(weight) for name, weight in value.items()}})
+    try:
+        return LossWeights.from_dict(_flat(value))
+    except UsageError as error:
+        raise UsageError(f"The schedule {source}, [loss_weights]: {error}") from error
+
+
+def _flat(weights: Mapping[str, Any]) -> dict[str, Any]:
+    """`edges.BCE = 2` is a table in a table for TOML."""
+    flat: dict[str, Any] = {}
+    for name, value in weights.items():
+        flat |= (
+            {f"{name}.{loss}": w for loss, w in value.items()}
+            if isinstance(value, Mapping)
+            else {name: value}
+        )
+    return flat

@@ -8,6 +8,7 @@ from typing import Any
 
 from edgenas.datasets import Dataset, load_dataset
 from edgenas.errors import UsageError
+from edgenas.tasks.plugins import modules_of, restore
 
 __all__ = ["DataRequest", "OpenData"]
 
@@ -86,6 +87,8 @@ class OpenData:
             "tasks": list(self.tasks),
             "train_frames": len(self.train),
             "validation_frames": len(self.validation),
+            # Only where a user added tasks: runs of earlier versions have no such key.
+            **({"task_modules": modules} if (modules := modules_of(self.tasks)) else {}),
         }
 
     @classmethod
@@ -106,6 +109,7 @@ class OpenData:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"The run's description of its data is damaged: {error!r}.") from error
+        restore(stored.get("task_modules") or {})
         data = request.open()
         if data.train.info.fingerprint != stored.get("fingerprint"):
             raise UsageError(
