@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenas.cli.options import device_options, json_option, parse_tasks
+from edgenas.cli.options import device_options, head_channels, json_option, parse_tasks
 from edgenas.cli.output import format_ms, print_json, print_table, progress, say
 from edgenas.device_profiles import Configuration, Detection, DeviceProfile, runner_for
 from edgenas.device_profiles.connection import LOCAL
@@ -90,7 +90,7 @@ def _measure(profile: DeviceProfile, configuration: str, options: dict[str, Any]
     from edgenas.profiling import profile_device
 
     space = _space(options["space"], options)
-    shape, channels = (options["height"], options["width"]), _head_channels(space, options)
+    shape, channels = (options["height"], options["width"]), head_channels(space.tasks, options["classes"])
     folder = options["out"]
     if folder is None:
         label = (
@@ -120,11 +120,6 @@ def _space(name: str, options: dict[str, Any]) -> SearchSpace:
                 f"Received {options[side]}."
             )
     return space
-
-
-def _head_channels(space: SearchSpace, options: dict[str, Any]) -> dict[str, int]:
-    channels = {"depth": 1, "normals": 3, "segmentation": options["classes"]}
-    return {task: channels[task] for task in space.tasks}
 
 
 def _tell_what_is_known(
@@ -174,7 +169,7 @@ def _known(profile: DeviceProfile, configuration: str, options: dict[str, Any]) 
     return known_latencies(
         profile, configuration, space,
         tuple(_space(name, options) for name in list_presets() if name not in (options["space"], space.name)),
-        input_shape=(options["height"], options["width"]), head_channels=_head_channels(space, options),
+        input_shape=(options["height"], options["width"]), head_channels=head_channels(space.tasks, options["classes"]),
         seed=options["seed"],
     )  # fmt: skip
 

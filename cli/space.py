@@ -7,14 +7,12 @@ from pathlib import Path
 import click
 import numpy as np
 
-from edgenas.cli.options import json_option, parse_tasks
+from edgenas.cli.options import head_channels, json_option, parse_tasks
 from edgenas.cli.output import print_json, print_table, say
 from edgenas.space import list_presets, load_space
 from edgenas.storage import write_text_atomic
 
 __all__ = ["command"]
-
-_CHANNELS = {"depth": 1, "normals": 3}
 
 
 @click.group(name="space")
@@ -71,7 +69,7 @@ def show(name: str, as_json: bool) -> None:
 @click.option("--baseline", is_flag=True, help="The MT edge baseline (every choice at its default) instead.")
 @click.option("--tasks", default="segmentation,depth,normals", show_default=True)
 @click.option(
-    "--classes", default=13, show_default=True, type=click.IntRange(2), help="Segmentation classes."
+    "--classes", default=13, show_default=True, type=click.IntRange(2, 254), help="Segmentation classes."
 )
 @click.option("--height", default=96, show_default=True, type=click.IntRange(32))
 @click.option("--width", default=128, show_default=True, type=click.IntRange(32))
@@ -93,7 +91,7 @@ def sample(
     chosen = parse_tasks(tasks) or ()
     space = load_space(name, chosen)
     rng = np.random.default_rng(seed)
-    channels = {**_CHANNELS, "segmentation": classes}
+    channels = head_channels(space.tasks, classes)
     drawn = [space.default()] if baseline else [space.sample(rng) for _ in range(count)]
     networks = [space.architecture(d, input_shape=(height, width), head_channels=channels) for d in drawn]
     if out is None:

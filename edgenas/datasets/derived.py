@@ -14,7 +14,7 @@ from edgenas.datasets.dataset import Dataset
 from edgenas.errors import UsageError, unknown_name
 from edgenas.tasks import get_task
 
-__all__ = ["DerivedDataset", "open_with_derived"]
+__all__ = ["DerivedDataset", "open_with_derived", "with_derived"]
 
 
 class DerivedDataset(Dataset):
@@ -100,3 +100,13 @@ def open_with_derived(open_tasks: Callable[[Sequence[str] | None], Dataset], tas
     if not lacking:
         return open_tasks(tasks)
     return DerivedDataset(open_tasks(sorted(needed)), tasks)
+
+
+def with_derived(dataset: Dataset, tasks: Sequence[str]) -> Dataset:
+    """The data set with those of `tasks` that it lacks and that can be derived from what it has."""
+    has = set(dataset.info.tasks)
+    added = [
+        task for task in tasks
+        if task not in has and (sources := get_task(task).derived_from) and set(sources) <= has
+    ]  # fmt: skip
+    return DerivedDataset(dataset, [*has, *added]) if added else dataset

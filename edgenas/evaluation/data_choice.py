@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgenas.datasets import Dataset, load_dataset
+from edgenas.datasets.derived import with_derived
 from edgenas.datasets.layouts import LAYOUTS, Layout, get_layout, recognise
 from edgenas.datasets.scenes import WORLDS
 from edgenas.datasets.source import SKIP_BROKEN, DataSource
@@ -76,6 +77,7 @@ def choose_data(
     trained = own or _is_training_data(source, trained_on)
     wanted = (split,) if split else ("validation",) if trained else ("test", "all", "validation")
     dataset, source, used = _open_first(source, wanted, model, trained_on if trained else {}, frames)
+    dataset = with_derived(dataset, tuple(model.channels))
     if own and frames is None:
         _require_same(dataset, used, trained_on, source)
     tasks = _common_tasks(model, dataset, source, trained_on)

@@ -11,6 +11,7 @@ from edgenas.errors import UsageError, no_such_file
 from edgenas.export.output_pictures import describes, find_card, read_card
 from edgenas.space import Architecture
 from edgenas.storage import read_json
+from edgenas.tasks.plugins import restore
 from edgenas.workflow.runs import RunFolder
 from edgenas.workflow.train import load_trained
 
@@ -36,6 +37,9 @@ class Subject:
     architecture: Architecture | None = None
     data: Mapping[str, Any] = field(default_factory=dict)
     config: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        restore(self.data.get("task_modules") or {})  # or its outputs would be of unknown tasks
 
     @property
     def folder(self) -> Path:

@@ -30,7 +30,7 @@ class OutputMeaning:
     """What one output is; also what the tasks need to know of a data set.
 
     Attributes:
-        task: "segmentation", "depth" or "normals"; empty for an output that nothing is known of.
+        task: name of a task; empty for an output that nothing is known of.
         class_names: names of the segmentation classes.
         depth_unit: unit of depth values.
     """
@@ -110,6 +110,7 @@ def _meaning(name: str, shape: tuple[int, ...], class_names: tuple[str, ...], un
         return OutputMeaning(task, class_names or every)
     if task == "segmentation" and 1 < channels <= _MOST_CLASSES:
         return OutputMeaning(task, class_names if len(class_names) == channels else class_names_for(channels))
-    if (task, channels) in (("depth", 1), ("normals", 3)):
-        return OutputMeaning(task, depth_unit=unit)
+    meaning = OutputMeaning(task, class_names, unit)
+    if task and task != "segmentation" and TASKS[task].output_channels(meaning) == channels:
+        return meaning
     return OutputMeaning()

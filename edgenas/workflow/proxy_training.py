@@ -8,9 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from edgenas.datasets import Dataset, in_memory
+from edgenas.datasets.scenes.cache import default_cache_dir
 from edgenas.runtime import start_tensorflow
 from edgenas.search import Evaluation, Part
 from edgenas.space import Architecture
+from edgenas.tasks.plugins import carried_modules, load_carried
 from edgenas.training.config import TrainingConfig
 
 __all__ = ["ProxyTraining"]
@@ -24,15 +26,19 @@ class ProxyTraining:
         train: frames to learn from.
         validation: frames to score on.
         proxy: a `TrainingConfig` as a dictionary.
+        task_modules: source of the files behind tasks that a user added, for a machine that does not have them.
     """
 
     train: Dataset
     validation: Dataset
     proxy: Mapping[str, Any]
+    task_modules: Mapping[str, str] = field(default_factory=dict)
     _trainer: Any = field(default=None, init=False, repr=False)
 
     def __call__(self, architecture: Architecture, seed: int, part: Part | None = None) -> Evaluation:
         """Trains a fresh network with `seed`, or the next part of one, and scores it; see `PartEvaluator`."""
+        if self.task_modules:
+            load_carried(self.task_modules, default_cache_dir() / "task_modules")
         start_tensorflow()
         import keras
 
@@ -53,7 +59,12 @@ class ProxyTraining:
 
     def portable(self) -> ProxyTraining:
         """The same with its frames in memory, for a machine that does not have the files."""
-        return replace(self, train=in_memory(self.train), validation=in_memory(self.validation))
+        return replace(
+            self,
+            train=in_memory(self.train),
+            validation=in_memory(self.validation),
+            task_modules=carried_modules(self.train.info.tasks),
+        )
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the trainer, whose pipelines and constants belong to one process."""

@@ -16,6 +16,7 @@ from edgenas.errors import EdgenasError, UsageError
 from edgenas.runtime import start_tensorflow
 from edgenas.space import Architecture
 from edgenas.storage import atomic_path, read_json, require_writable, write_json, write_text_atomic
+from edgenas.tasks.plugins import restore
 from edgenas.training.config import TrainingConfig
 from edgenas.training.curves import training_curves
 from edgenas.workflow.data import OpenData
@@ -216,6 +217,7 @@ def load_trained(folder: Path) -> TrainedNetwork:
     data = read_json(folder / "metrics.json", "training result")
     try:
         architecture = Architecture.from_dict(data["identity"]["architecture"], str(folder / "metrics.json"))
+        restore((data.get("data") or {}).get("task_modules") or {})
         return TrainedNetwork(
             folder,
             architecture,
