@@ -203,8 +203,9 @@ def _show(results: list[dict[str, Any]], labels: list[str]) -> None:
             for number, side in enumerate(("low", "high"))
         }
         metrics_table(f"95% interval over frames, {labels[0]}", ends)
-    click.echo("As AdaShare's public code computes them, faults included:")
-    metrics_table(
-        "compat.adashare",
-        {label: {"": result["compat"]["adashare"]} for label, result in zip(labels, results, strict=True)},
-    )
+    public = {
+        label: {"": result["compat"]["adashare"]} for label, result in zip(labels, results, strict=True)
+    }
+    if any(metrics[""] for metrics in public.values()):  # there is none of a task that a user added
+        click.echo("As AdaShare's public code computes them, faults included:")
+        metrics_table("compat.adashare", public)

@@ -32,6 +32,18 @@ def private_user_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
 
 
 @pytest.fixture
+def own_tasks(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The example of a task of one's own; what a test registers is forgotten after it."""
+    from edgenas.tasks import plugins, registry
+
+    monkeypatch.setattr(registry, "_REGISTERED", dict(registry._REGISTERED))
+    monkeypatch.setattr(plugins, "_loaded", dict(plugins._loaded))
+    monkeypatch.setattr(plugins, "_discovered", set(plugins._discovered))
+    monkeypatch.setenv(plugins.VARIABLE, "")
+    return Path(__file__).resolve().parents[1] / "examples" / "edge_task.py"
+
+
+@pytest.fixture
 def nothing_shipped(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """As if no predictor came with edgenas."""
     empty = tmp_path_factory.mktemp("nothing_shipped")

@@ -60,6 +60,9 @@ def check_task(task: object, known: Mapping[str, Task]) -> None:
         raise UsageError(
             f"{where}.quality_metrics: expected at least one of {', '.join(metrics)}. Received {chosen!r}."
         )
+    titles = _attribute(task, "metric_titles", Mapping, "{metric: (title, unit)}")
+    if not all(_is_title(title) for title in titles.values()):
+        raise UsageError(f"{where}.metric_titles: expected {{metric: (title, unit)}}. Received {titles!r}.")
     target = _attribute(task, "target", Target, "an edgenas.tasks.Target")
     for other in known.values():
         if other.target.key == target.key:
@@ -82,6 +85,10 @@ def _attribute(task: Task, name: str, kind: type, expected: str) -> Any:
 
 def _is_word(value: object) -> bool:
     return isinstance(value, str) and re.fullmatch(r"\w{1,32}", value) is not None
+
+
+def _is_title(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and all(isinstance(part, str) for part in value)
 
 
 def _is_weight(value: object) -> bool:
