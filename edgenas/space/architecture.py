@@ -193,10 +193,13 @@ def _first_problem(arch: Architecture) -> str:
     if len(arch.stages) < 2:
         return f"`stages` needs at least 2 stages. Received {len(arch.stages)}."
     for name in ("input_height", "input_width"):
-        if getattr(arch, name) % arch.coarsest_stride:
+        size, stride = getattr(arch, name), arch.coarsest_stride
+        if size % stride:
+            below = size // stride * stride
+            nearest = " or ".join(str(n) for n in (below, below + stride) if n)
             return (
-                f"`{name}` must be a multiple of {arch.coarsest_stride}, the coarsest stride. "
-                f"Received {getattr(arch, name)}."
+                f"`{name}` must be a multiple of {stride}, the coarsest stride. Received {size}. Nearest: {nearest} "
+                f"(--{name.removeprefix('input_')} resizes the frames of a release)."
             )
     if arch.activation not in _ACTIVATIONS:
         return f"`activation` must be one of {_ACTIVATIONS}. Received {arch.activation!r}."

@@ -13,6 +13,8 @@ from edgenas.errors import MissingDependencyError, UsageError
 
 __all__ = ["read_array", "read_colours", "read_numbers"]
 
+_REMEDY = "Restore the file, or remove it and leave out frames that lack one with --skip-broken."
+
 
 def read_colours(path: Path) -> NDArray[Any]:
     """A picture as RGB: u8 [H, W, 3] of a picture file; whatever a .npy file holds.
@@ -48,7 +50,7 @@ def read_array(path: Path) -> NDArray[Any]:
             return np.frombuffer(file.read(), dtype).reshape(shape, order="F" if fortran else "C")
     # NumPy's header parser raises a dozen types on damaged bytes.
     except Exception as error:
-        raise UsageError(f"{path} cannot be read as an array: {error}. Was it cut short?") from error
+        raise UsageError(f"{path} cannot be read as an array: {error}. {_REMEDY}") from error
 
 
 def _picture(path: Path, *, colours: bool) -> NDArray[Any]:
@@ -64,7 +66,7 @@ def _picture(path: Path, *, colours: bool) -> NDArray[Any]:
             values = np.asarray(picture)
     # Pillow raises OSError, SyntaxError, ValueError, struct.error and its own types on damaged bytes.
     except Exception as error:
-        raise UsageError(f"{path} cannot be read as a picture: {error}. Was it cut short?") from error
+        raise UsageError(f"{path} cannot be read as a picture: {error}. {_REMEDY}") from error
     if values.ndim != 2:
         raise UsageError(f"{path}: expected one number per pixel. Received a picture of mode {mode}.")
     return values

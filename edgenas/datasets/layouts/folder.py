@@ -21,6 +21,7 @@ from edgenas.datasets.layouts.release import Channel, FileRelease, FrameFiles, R
 from edgenas.datasets.layouts.surface_normals import Intrinsics, normals_from_depth
 from edgenas.datasets.layouts.values import UNLISTED, as_bytes_rgb, as_depth, as_labels, as_normals, lookup
 from edgenas.errors import UsageError
+from edgenas.tasks import TASKS
 
 __all__ = ["Folder"]
 
@@ -39,17 +40,17 @@ class Folder(Layout):
 
     def label_sets(self, path: Path) -> tuple[str, ...]:
         """The one that is described."""
-        return ("labels",) if "segmentation" in read_description(path / _FILE)[1] else ()
+        return ("labels",) if "segmentation" in _described(path)[1] else ()
 
     def parts(self, path: Path, options: OpenOptions | None = None) -> dict[str, int]:
         """Frames of each split that the description names."""
-        _, sections = read_description(path / _FILE)
+        _, sections = _described(path)
         return {part: len(_frames(path, sections, folder)) for part, folder in _folders(sections).items()}
 
     def release(self, path: Path, part: str, options: OpenOptions) -> Release:
         """One of the described splits."""
         self.chosen_labels(path, options)
-        name, sections = read_description(path / _FILE)
+        name, sections = _described(path)
         channels = {"image": Channel(("image",), _image)}
         class_names: tuple[str, ...] = ()
         if "segmentation" in sections:
@@ -62,6 +63,8 @@ class Folder(Layout):
             channels["depth"] = Channel(("depth",), _depth_reader(sections["depth"]))
         if "normals" in sections:
             channels["normals"] = _normals_channel(sections, unit)
+        for task in sections.keys() & TASKS.keys() - channels.keys():
+            channels[task] = Channel((task,), partial(_further, task=task))
         return FileRelease(
             name,
             _frames(path, sections, _folders(sections)[part]),
@@ -69,6 +72,10 @@ class Folder(Layout):
             class_names=class_names,
             depth_unit=unit,
         )
+
+
+def _described(path: Path) -> tuple[str, dict[str, Section]]:
+    return read_description(path / _FILE, tuple(TASKS))
 
 
 def _folders(sections: Mapping[str, Section]) -> dict[str, str]:
@@ -190,3 +197,21 @@ def _normals(
     for channel, (axis, sign) in enumerate(axes):
         ours[..., axis] = sign * values[..., channel]
     return as_normals(ours, ignored)
+
+
+def _further(files: Mapping[str, Path], *, task: str) -> NDArray[Any]:
+    """The truth of a task that a user has added, stored as its `Target` says; a picture of it has the same numbers."""
+    target = TASKS[task].target
+    values = (read_colours if target.channels == 3 else read_numbers)(files[task])
+    shape = values.shape[:2] + ((target.channels,) if target.channels else ())
+    if values.ndim > 2 and values.shape[2:] == (1,) and not target.channels:
+        values = values[..., 0]
+    if values.shape != shape or not values.size:
+        raise ValueError(f"expected {task} {list(shape)}. Received {list(values.shape)}")
+    kept = values if values.dtype.name in target.accepted else values.astype(target.dtype)
+    if kept.dtype.kind in "iu" and not (kept == values).all():
+        raise ValueError(f"expected {task} that {target.dtype} can hold. Received {values.dtype}")
+    found = target.wrong(kept[None], target.key)
+    if found is not None and found[0].any():
+        raise ValueError(f"{int(found[0].sum())} pixels of {task} are impossible. Expected {found[1]}")
+    return kept

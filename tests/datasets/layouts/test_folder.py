@@ -166,3 +166,27 @@ def test_colours_as_labels_are_refused(tmp_path: Path) -> None:
         UsageError, match=r"k03_gt\.png: expected one number per pixel\. Received .* mode RGB"
     ):
         load_dataset(str(tmp_path), "train").arrays()
+
+
+def test_a_task_that_a_user_added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgenas.tasks import Depth, Target, register_task, registry
+
+    class Curvature(Depth):
+        name = "curvature"
+        target = Target(key="curvature", dtype="float32", invalid=-1)
+
+    monkeypatch.setattr(registry, "_REGISTERED", dict(registry._REGISTERED))
+    monkeypatch.setattr(Curvature, "metrics", dict.fromkeys(Depth().metrics, False), raising=False)
+    register_task(Curvature())
+    write(tmp_path, HEAD + '[curvature]\nfiles = "{split}/c/*.npy"\n')
+    for i in range(9):
+        path = tmp_path / "train" / "c" / f"k{i:02d}.npy"
+        path.parent.mkdir(exist_ok=True)
+        np.save(path, np.full((8, 16), i / 2))
+    dataset = load_dataset(str(tmp_path), "train", tasks=["curvature", "depth"])
+    assert dataset.info.tasks == ("curvature", "depth")
+    stored = dataset.stored_arrays()["curvature"]
+    assert stored.dtype == np.float32 and (stored[:, 0, 0] == np.arange(1, 8) / 2).all()
+    np.save(path, np.full((8, 16), np.nan))
+    with pytest.raises(UsageError, match=r"c/k08\.npy: 128 pixels of curvature are impossible"):
+        load_dataset(str(tmp_path), "validation", tasks=["curvature"]).arrays()
