@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenas.evaluation.frame_sums import FrameSums, Table, ratio
-from edgenas.tasks.depth import DEPTH_MIN
+from edgenas.tasks.depth import DEPTH_MIN, Depth
 
 __all__ = ["DepthSums"]
 
@@ -60,7 +60,7 @@ class DepthSums(FrameSums):
 
     def _row(self, target: NDArray[Any], output: NDArray[Any]) -> Table:
         truth = target[..., 0] if target.ndim == 3 else target
-        valid = np.isfinite(truth) & (truth > DEPTH_MIN)
+        valid = Depth.target.valid(truth)
         depth, raw = truth[valid].astype(np.float64), output[..., 0][valid].astype(np.float64)
         row: list[Any] = [depth.size]
         clipped = np.maximum(raw, DEPTH_MIN)

@@ -189,3 +189,20 @@ def test_frames_are_ranked_over_tasks() -> None:
     guess = np.array([1.5, 1.0, 3.0, 1.0], np.float32)[:, None, None, None]
     sums.update(depth, np.broadcast_to(guess, (4, 2, 2, 1)))
     assert ranked_frames({"depth": sums}).tolist() == [1, 0, 2]
+
+
+def test_the_median_of_many_normals(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(5)
+    truth = np.broadcast_to(np.array([0, 0, 1], np.float32), (4, 9, 9, 3))
+    guess = truth + rng.normal(scale=0.4, size=truth.shape).astype(np.float32)
+
+    def median(limit: int) -> float:
+        monkeypatch.setattr("edgenas.tasks.normals.EXACT_ANGLES", limit)
+        metrics = get_task("normals").new_metrics(_INFO)
+        metrics.update(truth, guess)
+        return float(metrics.result()["median_angle_deg"] or np.nan)
+
+    assert median(100) == pytest.approx(median(1000), abs=0.01)
+    # Half of the pixels right and half opposite: the middle two lie at both ends.
+    guess = np.concatenate([truth[:2], -truth[:2]])
+    assert median(1000) == 90.0 and median(100) == pytest.approx(90.0, abs=0.01)
