@@ -299,3 +299,40 @@ def test_real_nyuv2(shared_data: Path) -> None:
     assert length[length > 0] == pytest.approx(1.0, abs=1e-5)
     assert set(np.unique(frame.segmentation)) <= {*range(13), 255}
     assert len(load_dataset(source + "#seg40", "validation").info.class_names) == 40
+
+
+def test_class_names_come_with_the_archive(tmp_path: Path) -> None:
+    names = np.array([f"thing {k}" for k in range(13)])
+    source = written(tmp_path, class_names=names)
+    assert load_dataset(source, "train").info.class_names == tuple(names)
+    assert load_dataset(source + "#seg40", "train").info.class_names == NYUV2_40, "these names are of seg13"
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        np.array(["wall"] * 13),
+        np.array([f"thing {k}" for k in range(12)]),
+        np.array(["", *(f"thing {k}" for k in range(12))]),
+        np.arange(13),
+        np.array([["wall"] * 13]),
+    ],
+)
+def test_class_names_that_do_not_fit(tmp_path: Path, names: np.ndarray) -> None:
+    with pytest.raises(
+        UsageError, match=r"data.npz: key 'class_names' holds .* Expected 13 or 40 different names"
+    ):
+        load_dataset(written(tmp_path, class_names=names), "train")
+
+
+def test_numbers_of_classes(tmp_path: Path) -> None:
+    """2 to 254 classes; one alone leaves nothing to decide, and 255 is void."""
+    labels = np.zeros((FRAMES, HEIGHT, WIDTH), np.uint8)
+    labels[:, 1:] = 253
+    most = load_dataset(written(tmp_path, seg13=None, seg40=None, seg254=labels), "train")
+    assert most.info.head_channels["segmentation"] == 254 and most.frame(0).segmentation is not None
+    fewest = load_dataset(written(tmp_path, seg13=None, seg40=None, seg2=labels // 253), "train")
+    assert fewest.info.class_names == ("class 0", "class 1")
+    for key in ("seg1", "seg255", "seg1000"):
+        with pytest.raises(UsageError, match=rf"data.npz: The label set '{key}' .* Expected 2 to 254"):
+            load_dataset(written(tmp_path, seg13=None, seg40=None, **{key: labels * 0}), "train")

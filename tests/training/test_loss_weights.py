@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from edgenas.errors import UsageError
 from edgenas.tasks import TASKS
+from edgenas.tasks.plugins import load_task_module
 from edgenas.training.loss_weights import LOSS_WEIGHTS, LossWeights, load_loss_weights, total_loss
 
 # Table 8 of the paper, typed a second time: CE, L1, RE, ICS.
@@ -140,3 +142,55 @@ def targets_to_tensors(targets: dict[str, np.ndarray]) -> dict[str, Any]:
     import tensorflow as tf
 
     return {name: tf.constant(value) for name, value in targets.items()}
+
+
+def test_weights_by_hand() -> None:
+    assert load_loss_weights("ce=1, l1=0.95,RE=0.05") == LossWeights(ce=1.0, l1=0.95, re=0.05)
+    weights = load_loss_weights("edges.BCE=2,ce=1")
+    assert weights.to_dict() == {"ce": 1.0, "l1": 0.0, "re": 0.0, "ics": 0.0, "edges.BCE": 2.0}
+    assert LossWeights.from_dict(weights.to_dict()) == weights and hash(weights) != hash(LossWeights(ce=1.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ce=x", r"Invalid loss weight 'ce=x'. Expected NAME=NUMBER"),
+        ("ce=1,l1", r"Invalid loss weight 'l1'"),
+        ("ce=1,ce=2", r"'ce' is given twice"),
+        ("ce=-1", r"`ce`. Expected a finite loss weight of 0 or more"),
+        ("ce=nan", r"Expected a finite loss weight"),
+        ("cee=1", r"Unknown loss weight 'cee'. Did you mean 'ce'"),
+    ],
+)
+def test_weights_by_hand_that_are_wrong(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        load_loss_weights(text)
+
+
+def test_terms_of_further_tasks(own_tasks: Path) -> None:
+    load_task_module(own_tasks)
+    weights = LossWeights(ce=1.0)
+    assert weights.of_tasks(["edges", "segmentation"]) == {"edges.BCE": 1.0, "CE": 1.0}, "its own weight"
+    heavier = load_loss_weights("ce=1,edges.BCE=3")
+    assert heavier.of_tasks(["edges"]) == {"edges.BCE": 3.0}
+    heavier.check_tasks(["edges", "segmentation"])
+    with pytest.raises(UsageError, match=r"do not train the task 'edges'.*positive weight of edges.BCE"):
+        load_loss_weights("ce=1,edges.BCE=0").check_tasks(["edges"])
+    with pytest.raises(UsageError, match=r"Unknown loss term 'edges.BCF'. Did you mean 'edges.BCE'"):
+        load_loss_weights("edges.BCF=1").check_tasks(["edges"])
+    with pytest.raises(UsageError, match=r"Unknown task 'edgy'"):
+        load_loss_weights("edgy.BCE=1").check_tasks(["edges"])
+
+
+def test_total_of_a_further_task(own_tasks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tf = pytest.importorskip("tensorflow")
+    load_task_module(own_tasks)
+    targets = {"edges": tf.constant([[[1, 0, 255]]])}
+    outputs = {"edges": tf.constant([[[[2.0], [-1.0], [9.0]]]])}
+    total, terms = total_loss(["edges"], targets, outputs, load_loss_weights("edges.BCE=4"))
+    expected = 0.5 * (np.log1p(np.exp(-2.0)) + np.log1p(np.exp(-1.0)))
+    assert set(terms) == {"edges.BCE"} and float(terms["edges.BCE"]) == pytest.approx(expected, rel=1e-6)
+    assert float(total) == pytest.approx(4 * expected, rel=1e-6)
+    monkeypatch.setattr(type(TASKS["edges"]), "loss_terms", lambda *_: {"BCF": tf.constant(1.0)})
+    with pytest.raises(UsageError, match=r"Edges.loss_terms: expected the terms BCE. Received BCF"):
+        total_loss(["edges"], targets, outputs, LossWeights())
