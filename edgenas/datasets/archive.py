@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenas.datasets import dataset as dataset_module
 from edgenas.datasets.archive_file import ArchiveFile
 from edgenas.datasets.classes import class_names_for
 from edgenas.datasets.dataset import Dataset
@@ -29,6 +31,7 @@ VALIDATION_EVERY = 8
 """Frame i validates when i % 8 == 0, and trains otherwise."""
 
 _CLASS_NAMES = "class_names"
+_CHUNK_FRAMES = 8
 _IMAGE = Target(key="picture", dtype="uint8", channels=3)
 
 
@@ -42,6 +45,12 @@ class ArchiveDataset(Dataset):
         height: rows that are expected, or None.
         width: columns that are expected, or None.
         frames: use so many frames of the split, evenly spread; all when None.
+
+    An archive whose arrays are larger than `IN_MEMORY_BYTES` is not loaded: its frames can be read in order only, by
+    `stored_frames`. `load_dataset` converts such a one once, see `edgenas.datasets.large_archive`.
+
+    Attributes:
+        large: whether that is so.
 
     Raises:
         UsageError: the file is missing, damaged or not of this layout, or lacks what was asked for.
@@ -92,7 +101,9 @@ class ArchiveDataset(Dataset):
             )
         stat = path.stat()
         wanted = tuple((task, keys[task]) for task in ("image", *chosen))
-        self._arrays = _load(path.resolve(), stat.st_mtime_ns, stat.st_size, wanted)
+        self._file, self._keys = file, wanted
+        self.large = sum(file.size(key) for _, key in wanted) > dataset_module.IN_MEMORY_BYTES
+        self._arrays = {} if self.large else _load(path.resolve(), stat.st_mtime_ns, stat.st_size, wanted)
         labels = keys.get("segmentation", "seg0")
         rule = f"{file.checksums} {labels} i%{VALIDATION_EVERY}==0 frames {frames}"
         info = DatasetInfo(
@@ -106,10 +117,36 @@ class ArchiveDataset(Dataset):
         )
         super().__init__(info, len(self._index))
 
+    def stored_form(self) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
+        """Shape and dtype of "image" and of each task, from the headers."""
+        headers = {task: self._file.header(key) for task, key in self._keys}
+        return {task: (shape[1:], dtype) for task, (shape, dtype) in headers.items()}
+
     def _stored_frame(self, index: int) -> dict[str, NDArray[Any]]:
+        if self.large:
+            return next(self._stored_frames(index))
         return {key: array[self._index[index]] for key, array in self._arrays.items()}
 
+    def _stored_frames(self, start: int) -> Iterator[dict[str, NDArray[Any]]]:
+        if not self.large:
+            yield from (self._stored_frame(index) for index in range(start, len(self)))
+            return
+        wanted = set(self._index[start:].tolist())
+        position = 0
+        for chunk in zip(*(self._file.chunks(key, _CHUNK_FRAMES) for _, key in self._keys), strict=True):
+            for (task, key), array in zip(self._keys, chunk, strict=True):
+                _check_values(self._file.path, task, key, array, position)
+            for row in range(len(chunk[0])):
+                if position in wanted:
+                    yield {task: array[row] for (task, _), array in zip(self._keys, chunk, strict=True)}
+                position += 1
+
     def _stored_arrays(self) -> dict[str, NDArray[Any]]:
+        if self.large:
+            raise UsageError(
+                f"{self._file.path}: too large for the memory. Prepare it once, so that it is streamed: edgenas data "
+                f"prepare {self._file.path} --out FOLDER"
+            )
         return {key: array[self._index] for key, array in self._arrays.items()}
 
 
@@ -181,7 +218,7 @@ def _load(
     return arrays
 
 
-def _check_values(path: Path, task: str, key: str, array: NDArray[Any]) -> None:
+def _check_values(path: Path, task: str, key: str, array: NDArray[Any], start: int = 0) -> None:
     """Refuses values that would train nonsense, naming the first frame that has one."""
     found = None if task == "image" else TASKS[task].target.wrong(array, key)
     if found is None:
@@ -190,7 +227,7 @@ def _check_values(path: Path, task: str, key: str, array: NDArray[Any]) -> None:
     if wrong.any():
         place = tuple(int(i) for i in np.unravel_index(int(wrong.argmax()), wrong.shape))
         raise UsageError(
-            f"{path}: key '{key}' holds {array[place]} at [frame, row, column] = {list(place)} "
+            f"{path}: key '{key}' holds {array[place]} at [frame, row, column] = {[start + place[0], *place[1:]]} "
             f"({int(wrong.sum())} such pixels). Expected {expected}."
         )
 

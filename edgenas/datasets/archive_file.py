@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -45,6 +46,10 @@ class ArchiveFile:
         """(key, CRC-32, bytes) of every array, from the central directory; reads no data."""
         return tuple((key, m.CRC, m.file_size) for key, m in sorted(self._members.items()))
 
+    def size(self, key: str) -> int:
+        """Bytes of an array when it is unpacked."""
+        return self._members[key].file_size
+
     def header(self, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
         """Shape and dtype of an array; reads no data.
 
@@ -74,6 +79,26 @@ class ArchiveFile:
             )
         return self._guarded(key, lambda: self._open(key, load))
 
+    def chunks(self, key: str, rows: int) -> Iterator[NDArray[Any]]:
+        """An array from its first frame on, so many frames at a time; its checksum is verified at its end.
+
+        Raises:
+            UsageError: as `header`; or the data are damaged, or stored column by column (Fortran order).
+        """
+        member = self._members[key]
+        shape, dtype = self.header(key)
+        frame_bytes = dtype.itemsize * int(np.prod(shape[1:], dtype=np.int64))
+        with zipfile.ZipFile(self.path) as archive, archive.open(member) as stream:
+            if read_array_header(stream, member.file_size)[1]:
+                raise UsageError(
+                    f"{self.path}: key '{key}' is stored column by column and too large for the memory. Store it again "
+                    "with numpy.ascontiguousarray."
+                )
+            for start in range(0, shape[0], rows):
+                count = min(rows, shape[0] - start)
+                data = self._guarded(key, partial(_exactly, stream, count * frame_bytes))
+                yield np.frombuffer(data, dtype).reshape(count, *shape[1:])
+
     def _list(self) -> dict[str, zipfile.ZipInfo]:
         with zipfile.ZipFile(self.path) as archive:
             return {
@@ -96,3 +121,10 @@ class ArchiveFile:
                 f"{self.path} cannot be read as an .npz archive: {key}: {error}. Expected a file written by "
                 "numpy.savez or numpy.savez_compressed; was it cut short while it was copied?"
             ) from error
+
+
+def _exactly(stream: IO[bytes], count: int) -> bytes:
+    data = stream.read(count)
+    if len(data) != count:
+        raise EOFError(f"it ends after {len(data)} of {count} bytes")
+    return data

@@ -32,6 +32,7 @@ def load_dataset(
     frames: int | None = None,
     skip_broken: bool = False,
     cache_dir: Path | None = None,
+    unpack: bool = True,
 ) -> Dataset:
     """Opens one split of a data set.
 
@@ -49,6 +50,8 @@ def load_dataset(
             split, evenly spread.
         skip_broken: leave out frames of a layout whose files are missing or damaged, instead of refusing the split.
         cache_dir: where rendered frames are kept; $EDGENAS_HOME or ~/.cache/edgenas when None.
+        unpack: unpack an archive that is too large for the memory into the cache, so that it can be read at random;
+            else its frames come in order only.
 
     Raises:
         UsageError: unknown name, task or split; a size or number out of range; malformed, missing or damaged files.
@@ -125,13 +128,13 @@ def _open(
             f"your own files in {path / 'dataset.toml'}.\nSee: edgenas data layouts"
         )
     if path.suffix == ".npz" or os.sep in str(path) or path.exists():
-        return _archive(path, split, options)
+        return _archive(path, split, options, unpack)
     raise unknown_name(
         "data set", source, WORLDS, "give one of these names, or the path of an archive or folder of data"
     )
 
 
-def _archive(path: Path, split: str, options: OpenOptions) -> Dataset:
+def _archive(path: Path, split: str, options: OpenOptions, unpack: bool) -> Dataset:
     """One split of an .npz archive, which has neither settings nor files that may be missing."""
     if split == "test":
         raise UsageError(
@@ -142,11 +145,17 @@ def _archive(path: Path, split: str, options: OpenOptions) -> Dataset:
         raise UsageError(
             f"{path}: an archive has no settings. Received {', '.join(options.settings)}. Leave them out."
         )
-    return ArchiveDataset(
-        f"{path}#{options.labels}" if options.labels else str(path),
+    source = f"{path}#{options.labels}" if options.labels else str(path)
+    dataset = ArchiveDataset(
+        source,
         split,
         tasks=options.tasks,
         height=options.height,
         width=options.width,
         frames=options.frames,
     )
+    if dataset.large and unpack:
+        from edgenas.datasets.large_archive import open_large_archive
+
+        return open_large_archive(source, split, options)
+    return dataset

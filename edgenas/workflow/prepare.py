@@ -53,11 +53,11 @@ def prepare_source(
     for split in _splits_of(source, named):
         if split in wanted:
             splits[split] = load_dataset(
-                source, split, tasks=tasks, height=height, width=width, frames=wanted[split]
+                source, split, tasks=tasks, height=height, width=width, frames=wanted[split], unpack=False
             )
     every = ""
     if source not in WORLDS and frames is None and validation_frames is None:
-        whole = len(load_dataset(source, "all", tasks=tasks, height=height, width=width))
+        whole = len(load_dataset(source, "all", tasks=tasks, height=height, width=width, unpack=False))
         train, validation = (len(splits.get(name, ())) for name in ("train", "validation"))
         every = {train: "train", train + validation: "interleaved"}.get(whole, "")
     return prepare_dataset(splits, folder, every=every, source=source, on_frame=on_frame)
