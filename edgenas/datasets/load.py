@@ -74,6 +74,7 @@ def load_dataset(
         return _open(
             source, split, None if some is None else tuple(some),
             height=height, width=width, frames=frames, skip_broken=skip_broken, cache_dir=cache_dir,
+            unpack=unpack,
         )  # fmt: skip
 
     if wanted is not None and any(get_task(task).derived_from for task in wanted):
@@ -91,6 +92,7 @@ def _open(
     frames: int | None,
     skip_broken: bool,
     cache_dir: Path | None,
+    unpack: bool,
 ) -> Dataset:
     """A split with targets that the data set has itself."""
     if source in WORLDS:
