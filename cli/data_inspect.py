@@ -27,11 +27,14 @@ __all__ = ["command"]
     show_default=True,
     help="Frames looked at per split, evenly spread.",
 )
+@click.option("--against", help="A copy that is trusted: the same pictures must have the same targets.")
 @click.option(
     "--picture", type=click.Path(path_type=Path, dir_okay=False), help="Write a sheet of a few frames."
 )
 @json_option
-def command(path: str, split: str | None, frames: int, picture: Path | None, as_json: bool) -> None:
+def command(
+    path: str, split: str | None, frames: int, against: str | None, picture: Path | None, as_json: bool
+) -> None:
     """Look at a data set: its layout, splits, classes and value ranges, and what is wrong with it.
 
     PATH is what --data takes elsewhere: an .npz archive, a folder in one of the known layouts (see `edgenas data
@@ -46,11 +49,12 @@ def command(path: str, split: str | None, frames: int, picture: Path | None, as_
     Examples:
       edgenas data inspect nyuv2.npz
       edgenas data inspect /data/cityscapes --picture sheet.png
+      edgenas data inspect /data/copy --against /data/original
       edgenas data inspect /data/nyuv2 --split validation --frames 200 --json
     """
     from edgenas.datasets.inspection import inspect_data
 
-    found = inspect_data(path, split=split, frames=frames)
+    found = inspect_data(path, split=split, frames=frames, against=against)
     if picture is not None and found.samples:
         from edgenas.datasets.inspection.picture import write_sheet
 

@@ -35,6 +35,7 @@ _OTHERS = (0.1, 0.05)
 _FEW = 8
 _STRAY_SHARE = 0.05
 _SHIFT_FRAMES = 0.6
+_SHIFT_GAIN = 0.15
 
 Assignment = tuple[int, ...]
 
@@ -269,7 +270,7 @@ def _report_shifted(sample: Sample, alignment: Alignment, frames: list[int]) -> 
             # A turned array has some best shift as well.
             turned = alignment.peaks[frame, array, others, 1:].sum(axis=0).max()
             fits = alignment.shifted[frame, array, others].sum() > turned + _CERTAIN
-            if len(offsets) == 1 and gain > _CERTAIN and fits:
+            if len(offsets) == 1 and gain > _SHIFT_GAIN * len(others) and fits:
                 moved[offsets.pop()].append(frame)
         if not moved or (len(others) == 1 and len(frames) < 2):
             continue

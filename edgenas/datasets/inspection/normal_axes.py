@@ -15,7 +15,7 @@ from edgenas.datasets.inspection.depth_normals import FOCAL_LENGTHS, metres, nor
 from edgenas.datasets.inspection.findings import ERROR, WARNING, Finding, listed
 from edgenas.datasets.inspection.sample import Sample
 
-__all__ = ["AxisMatch", "check_normal_axes", "check_normal_directions", "match_axes"]
+__all__ = ["AxisMatch", "best_axes", "check_normal_axes", "check_normal_directions", "match_axes"]
 
 _AXES = "xyz"
 _IN_WORDS = ("x (right)", "y (up)", "z (towards the camera)")
@@ -46,7 +46,6 @@ class AxisMatch:
         best: the best of the 48 ways: component k is signs[k] times the stored component order[k].
         best_score: its mean dot product.
         correlations: of x, y and z with those from depth.
-        moments: mean products of stored (rows) and expected (columns) components, [3, 3].
     """
 
     pixels: int
@@ -54,7 +53,6 @@ class AxisMatch:
     best: Ways
     best_score: float
     correlations: tuple[float, float, float]
-    moments: NDArray[np.float64]
 
 
 def match_axes(normals: NDArray[Any], depth: NDArray[Any], unit: str) -> AxisMatch | None:
@@ -72,18 +70,21 @@ def match_axes(normals: NDArray[Any], depth: NDArray[Any], unit: str) -> AxisMat
             return None
         stored, wanted = normals[valid].astype(np.float64), expected[valid]
         moments = stored.T @ wanted / pixels
-        best = max(_WAYS, key=lambda way: _score(moments, way))
-        match = AxisMatch(
-            pixels,
-            float(np.trace(moments)),
-            best,
-            _score(moments, best),
-            _correlations(stored, wanted),
-            moments,
-        )
+        best, score = best_axes(moments)
+        match = AxisMatch(pixels, float(np.trace(moments)), best, score, _correlations(stored, wanted))
         if found is None or match.best_score > found.best_score:
             found = match
     return found
+
+
+def best_axes(moments: NDArray[np.float64]) -> tuple[Ways, float]:
+    """The best of the 48 ways and its mean dot product.
+
+    Args:
+        moments: mean products of stored (rows) and expected (columns) components, [3, 3].
+    """
+    best = max(_WAYS, key=lambda way: _score(moments, way))
+    return best, _score(moments, best)
 
 
 def _score(moments: NDArray[np.float64], way: Ways) -> float:
