@@ -152,6 +152,18 @@ class StudySetup:
             head_channels=info.head_channels,
         )
 
+    def sentence(self) -> str:
+        """What was trained on what, in one sentence."""
+        data = self.open(None)
+        info = data.train.info
+        name = self.architecture or load_space(self.space, data.tasks).baseline_name
+        return (
+            f"{name} of the space {self.space} on {info.name} at {info.height}x{info.width}: {len(data.train)} training "
+            f"frames, {len(data.validation)} validation frames for every number; {self.config.iterations} steps of "
+            f"{self.config.batch_size} frames by the schedule {self.schedule}; {self.seeds} seeds, 95% bootstrap "
+            "intervals over them."
+        )
+
     def describe(self) -> dict[str, Any]:
         """For the record, JSON-ready."""
         info = self.open(None).train.info

@@ -1,0 +1,103 @@
+"""Bootstrap intervals over seeds, and the range that a ratio of spreads has by chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Estimate", "bootstrap", "chance_range"]
+
+_RESAMPLES = 4000
+_LEVEL = 0.95
+# A statistic that fewer resamples define has no interval.
+_LEAST_DEFINED = 0.9
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval.
+
+    Attributes:
+        value: of the sample; None where it is undefined.
+        low: lower end of the 95% interval; None where there is none.
+        high: upper end.
+        count: members of the smallest group.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    count: int = 0
+
+    def to_dict(self) -> dict[str, float | int | None]:
+        """JSON-ready."""
+        return {"value": self.value, "low": self.low, "high": self.high, "count": self.count}
+
+
+def bootstrap(
+    statistic: Callable[..., float | None],
+    *counts: int,
+    resamples: int = _RESAMPLES,
+    level: float = _LEVEL,
+    seed: int = 0,
+) -> Estimate:
+    """The statistic with its percentile interval; each group is resampled on its own.
+
+    With few members the interval is too narrow rather than too wide, for spreads most of all.
+
+    Args:
+        statistic: called with one array of indices per group; None or NaN where it is undefined.
+        counts: members of each group.
+        resamples: number of resamples.
+        level: coverage of the interval.
+        seed: seed of the resamples.
+
+    Returns:
+        Without an interval where a group has fewer than two members, or a tenth of the resamples is undefined.
+    """
+    value = _defined(statistic(*(np.arange(count) for count in counts)))
+    least = min(counts)
+    if value is None or least < 2:
+        return Estimate(value, count=least)
+    rng = np.random.default_rng(seed)
+    drawn = [rng.integers(count, size=(resamples, count)) for count in counts]
+    found = [_defined(statistic(*(group[i] for group in drawn))) for i in range(resamples)]
+    defined = [v for v in found if v is not None]
+    if len(defined) < _LEAST_DEFINED * resamples:
+        return Estimate(value, count=least)
+    tail = (1.0 - level) / 2.0
+    low, high = np.quantile(defined, (tail, 1.0 - tail))
+    return Estimate(value, float(low), float(high), least)
+
+
+def chance_range(
+    degrees_of_freedom: Sequence[int], *, level: float = _LEVEL, draws: int = 200_000
+) -> tuple[float, float] | None:
+    """Where the ratio of two standard deviations lies by chance when both are equal (normal noise).
+
+    Args:
+        degrees_of_freedom: of the numerator and of the denominator.
+        level: share of the cases inside the range.
+        draws: simulated ratios.
+
+    Returns:
+        Lower and upper end; None where one has no degree of freedom.
+    """
+    upper, lower = degrees_of_freedom
+    if upper < 1 or lower < 1:
+        return None
+    rng = np.random.default_rng(0)
+    variances = [rng.chisquare(df, draws) / df for df in (upper, lower)]
+    tail = (1.0 - level) / 2.0
+    low, high = np.quantile(np.sqrt(variances[0] / variances[1]), (tail, 1.0 - tail))
+    return float(low), float(high)
+
+
+def _defined(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None

@@ -1,0 +1,64 @@
+"""`Table`: one table of a study, as Markdown, CSV and cells of text."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+from edgenas.studies.bootstrap import Estimate
+
+__all__ = ["Cell", "Table", "cell_text"]
+
+Cell = str | int | float | Estimate | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table whose cells may be estimates.
+
+    Attributes:
+        title: what it shows.
+        columns: titles of the columns.
+        rows: cells row by row.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    def text_rows(self) -> list[list[str]]:
+        """Every cell as text; estimates with their interval in parentheses."""
+        return [[cell_text(cell) for cell in row] for row in self.rows]
+
+    def to_markdown(self) -> str:
+        """A table of GitHub's Markdown."""
+        lines = [self.columns, ["---"] * len(self.columns), *self.text_rows()]
+        return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+    def to_csv(self) -> str:
+        """Full precision; a column of estimates becomes three: NAME, NAME low and NAME high."""
+        wide = [any(isinstance(row[i], Estimate) for row in self.rows) for i in range(len(self.columns))]
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        names = [[c, f"{c} low", f"{c} high"] if w else [c] for c, w in zip(self.columns, wide, strict=True)]
+        writer.writerow([name for group in names for name in group])
+        for row in self.rows:
+            cells = [_three(cell) if w else [cell] for cell, w in zip(row, wide, strict=True)]
+            writer.writerow([cell for group in cells for cell in group])
+        return out.getvalue()
+
+
+def cell_text(cell: Cell) -> str:
+    """A cell with three significant digits, a dash where there is nothing."""
+    if isinstance(cell, Estimate):
+        if cell.low is None or cell.high is None:
+            return cell_text(cell.value)
+        return f"{cell_text(cell.value)} ({cell_text(cell.low)} to {cell_text(cell.high)})"
+    if cell is None:
+        return "-"
+    return f"{cell:.3g}" if isinstance(cell, float) else str(cell)
+
+
+def _three(cell: Cell) -> list[Cell]:
+    return [cell.value, cell.low, cell.high] if isinstance(cell, Estimate) else [cell, None, None]
