@@ -25,6 +25,7 @@ _COMMANDS = {
     "compare": "One table of evaluated networks, with differences from single-task baselines.",
     "export": "Write verified float32 and int8 .tflite files with a model card.",
     "run": "Run a .tflite file on images, on this machine, and write what it sees.",
+    "reproduce": "Run the studies of the paper: loss weights, noise of JAReD, synergy of a joint search.",
     "report": "Write one HTML page about a run.",
     "benchmark": "Measure the latency of .tflite files on a device.",
     "predict": "Predict the latency of .tflite files or architectures, with an interval.",

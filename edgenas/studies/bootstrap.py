@@ -9,10 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenas.evaluation.bootstrap import percentile_interval
+
 __all__ = ["Estimate", "bootstrap", "chance_range"]
 
 _RESAMPLES = 4000
-_LEVEL = 0.95
+# Two members give the interval from one to the other, which holds the truth half of the time.
+_LEAST_MEMBERS = 3
 # A statistic that fewer resamples define has no interval.
 _LEAST_DEFINED = 0.9
 
@@ -44,7 +47,6 @@ def bootstrap(
     statistic: Callable[..., float | None],
     *counts: int,
     resamples: int = _RESAMPLES,
-    level: float = _LEVEL,
     seed: int = 0,
 ) -> Estimate:
     """The statistic with its percentile interval; each group is resampled on its own.
@@ -55,15 +57,14 @@ def bootstrap(
         statistic: called with one array of indices per group; None or NaN where it is undefined.
         counts: members of each group.
         resamples: number of resamples.
-        level: coverage of the interval.
         seed: seed of the resamples.
 
     Returns:
-        Without an interval where a group has fewer than two members, or a tenth of the resamples is undefined.
+        Without an interval where a group has fewer than three members, or a tenth of the resamples is undefined.
     """
     value = _defined(statistic(*(np.arange(count) for count in counts)))
     least = min(counts)
-    if value is None or least < 2:
+    if value is None or least < _LEAST_MEMBERS:
         return Estimate(value, count=least)
     rng = np.random.default_rng(seed)
     drawn = [rng.integers(count, size=(resamples, count)) for count in counts]
@@ -71,32 +72,26 @@ def bootstrap(
     defined = [v for v in found if v is not None]
     if len(defined) < _LEAST_DEFINED * resamples:
         return Estimate(value, count=least)
-    tail = (1.0 - level) / 2.0
-    low, high = np.quantile(defined, (tail, 1.0 - tail))
-    return Estimate(value, float(low), float(high), least)
+    return Estimate(value, *percentile_interval(np.array(defined)), least)
 
 
-def chance_range(
-    degrees_of_freedom: Sequence[int], *, level: float = _LEVEL, draws: int = 200_000
-) -> tuple[float, float] | None:
+def chance_range(degrees_of_freedom: Sequence[int], *, draws: int = 200_000) -> tuple[float, float] | None:
     """Where the ratio of two standard deviations lies by chance when both are equal (normal noise).
 
     Args:
         degrees_of_freedom: of the numerator and of the denominator.
-        level: share of the cases inside the range.
         draws: simulated ratios.
 
     Returns:
-        Lower and upper end; None where one has no degree of freedom.
+        Lower and upper end of 95% of the cases; None where one has no degree of freedom.
     """
     upper, lower = degrees_of_freedom
     if upper < 1 or lower < 1:
         return None
     rng = np.random.default_rng(0)
     variances = [rng.chisquare(df, draws) / df for df in (upper, lower)]
-    tail = (1.0 - level) / 2.0
-    low, high = np.quantile(np.sqrt(variances[0] / variances[1]), (tail, 1.0 - tail))
-    return float(low), float(high)
+    low, high = percentile_interval(np.sqrt(variances[0] / variances[1]))
+    return None if low is None or high is None else (low, high)
 
 
 def _defined(value: float | None) -> float | None:

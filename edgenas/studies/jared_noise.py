@@ -6,13 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from edgenas.studies.bootstrap import Estimate, bootstrap, chance_range
+from edgenas.studies.bootstrap import bootstrap, chance_range
 from edgenas.studies.figure import Panel, Row, figure
 from edgenas.studies.plan import Planned, StudySetup
 from edgenas.studies.result import StudyResult
 from edgenas.studies.samples import Sample, paired, samples_of
 from edgenas.studies.spread import Spread, late_spread, seed_spread
-from edgenas.studies.table import Table
+from edgenas.studies.table import Table, cell_text
 from edgenas.studies.table9 import MULTI_TASK_WEIGHTS, TASKS, weights_label
 from edgenas.studies.trainings import Outcome
 
@@ -182,12 +182,13 @@ def _findings(setup: StudySetup, compared: Sequence[_Comparison], samples: Any) 
     for kind, words in _KINDS.items():
         main = [one for one in depth if one.lam == lam]
         told = [f"{one.name} {_reduction(one.spreads[kind])}" for one in main]
-        shows = [one.name for one in main if one.spreads[kind].verdict == "less"]
+        verdict_of = {one.name: one.spreads[kind].verdict for one in main}
+        shows = [name for name, verdict in verdict_of.items() if verdict == "less"]
         found.append(
             f"Lambda {lam:g}, that of Table 8 for depth in {unit}, {words}: {', '.join(told)}. "
-            + (f"The claim shows for {', '.join(shows)}." if shows else "The claim does not show.")
+            + _verdict(shows, list(verdict_of.values()))
         )
-        changes = [f"{one.name} {_signed(one.change)}" for one in compared if one.lam == lam]
+        changes = [f"{one.name} {cell_text(one.change, percent=True)}%" for one in compared if one.lam == lam]
         if kind == "seeds":
             found.append(f"Change of the mean by lambda {lam:g}: {', '.join(changes)}.")
         verdicts = [one.spreads[kind].verdict for one in depth]
@@ -204,6 +205,14 @@ def _findings(setup: StudySetup, compared: Sequence[_Comparison], samples: Any) 
     return found
 
 
+def _verdict(shows: Sequence[str], verdicts: Sequence[str]) -> str:
+    if shows:
+        return f"The claim shows for {', '.join(shows)}."
+    if set(verdicts) <= {"undefined"}:
+        return "Nothing can be said: an interval needs at least four seeds, and late steps at least three."
+    return "The claim does not show."
+
+
 def _reduction(spread: Spread) -> str:
     if spread.ratio.value is None:
         return "undefined"
@@ -211,11 +220,3 @@ def _reduction(spread: Spread) -> str:
     if spread.ratio.low is None or spread.ratio.high is None:
         return words
     return f"{words} ({100.0 * (spread.ratio.low - 1):+.0f} to {100.0 * (spread.ratio.high - 1):+.0f}%)"
-
-
-def _signed(change: Estimate) -> str:
-    if change.value is None:
-        return "undefined"
-    if change.low is None or change.high is None:
-        return f"{change.value:+.1f}%"
-    return f"{change.value:+.1f}% ({change.low:+.1f} to {change.high:+.1f})"

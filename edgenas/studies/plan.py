@@ -19,6 +19,8 @@ __all__ = ["Planned", "StudySetup", "late_steps", "unique"]
 
 _LATE_SHARE = 0.2
 _LATE_COUNT = 5
+_ENOUGH_SEEDS = 5
+_TOO_FEW = ", too narrow to be trusted with so few"
 
 # Fields of `TrainingConfig` when the first study was made; further ones are part of a key where they are not at their
 # default.
@@ -132,8 +134,8 @@ class StudySetup:
         return Planned(label, network.with_tasks(tasks), config, data.request, fingerprints)
 
     def open(self, tasks: Sequence[str] | None) -> OpenData:
-        """The data with these tasks; with all that they have when None."""
-        request = replace(self.data, tasks=None if tasks is None else tuple(sorted(tasks)))
+        """The data with these tasks; with those of `data` when None."""
+        request = self.data if tasks is None else replace(self.data, tasks=tuple(sorted(tasks)))
         return request.open()
 
     def network(self, data: OpenData) -> Architecture:
@@ -157,11 +159,12 @@ class StudySetup:
         data = self.open(None)
         info = data.train.info
         name = self.architecture or load_space(self.space, data.tasks).baseline_name
+        space = Path(self.space).name
         return (
-            f"{name} of the space {self.space} on {info.name} at {info.height}x{info.width}: {len(data.train)} training "
-            f"frames, {len(data.validation)} validation frames for every number; {self.config.iterations} steps of "
-            f"{self.config.batch_size} frames by the schedule {self.schedule}; {self.seeds} seeds, 95% bootstrap "
-            "intervals over them."
+            f"{name} of the space {space}, trained on {len(data.train)} frames of {info.name} at {info.height}x"
+            f"{info.width}; every number is on the {len(data.validation)} validation frames. {self.config.iterations} "
+            f"steps of {self.config.batch_size} frames by the schedule {Path(self.schedule).name}; {self.seeds} seeds, "
+            f"95% bootstrap intervals over them{'' if self.seeds >= _ENOUGH_SEEDS else _TOO_FEW}."
         )
 
     def describe(self) -> dict[str, Any]:

@@ -29,7 +29,10 @@ class Table:
 
     def text_rows(self) -> list[list[str]]:
         """Every cell as text; estimates with their interval in parentheses."""
-        return [[cell_text(cell) for cell in row] for row in self.rows]
+        percent = [column.endswith("%") for column in self.columns]
+        return [
+            [cell_text(cell, percent=p) for cell, p in zip(row, percent, strict=True)] for row in self.rows
+        ]
 
     def to_markdown(self) -> str:
         """A table of GitHub's Markdown."""
@@ -49,15 +52,16 @@ class Table:
         return out.getvalue()
 
 
-def cell_text(cell: Cell) -> str:
-    """A cell with three significant digits, a dash where there is nothing."""
+def cell_text(cell: Cell, *, percent: bool = False) -> str:
+    """A cell with three significant digits, percent with a sign and one decimal; a dash where there is nothing."""
     if isinstance(cell, Estimate):
-        if cell.low is None or cell.high is None:
-            return cell_text(cell.value)
-        return f"{cell_text(cell.value)} ({cell_text(cell.low)} to {cell_text(cell.high)})"
+        value, *ends = (cell_text(number, percent=percent) for number in (cell.value, cell.low, cell.high))
+        return value if "-" in ends else f"{value} ({ends[0]} to {ends[1]})"
     if cell is None:
         return "-"
-    return f"{cell:.3g}" if isinstance(cell, float) else str(cell)
+    if not isinstance(cell, float):
+        return str(cell)
+    return f"{cell:+.1f}" if percent else f"{cell:.3g}"
 
 
 def _three(cell: Cell) -> list[Cell]:

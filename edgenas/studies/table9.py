@@ -9,7 +9,7 @@ from edgenas.studies.figure import Panel, Row, figure
 from edgenas.studies.plan import Planned, StudySetup
 from edgenas.studies.result import StudyResult
 from edgenas.studies.samples import Sample, delta_difference, deltas, samples_of
-from edgenas.studies.table import Cell, Table
+from edgenas.studies.table import Cell, Table, cell_text
 from edgenas.studies.trainings import Outcome
 from edgenas.training.loss_weights import LossWeights
 
@@ -133,7 +133,9 @@ def _figure(
         panels.append(Panel(f"{name}, {'higher' if task == 'segmentation' else 'lower'} is better", rows))
     total = [Row(delta.get(label, {}).get("total")) for label in samples]
     panels.append(Panel("dT %, higher is better", total, reference=0.0))
-    description = "Per weights of the losses: mean over the seeds with its 95% bootstrap interval, single seeds as dots."
+    description = (
+        "For each choice of weights the mean over seeds with its 95% bootstrap interval, seeds as dots."
+    )
     return figure("Impact of the loss weights (Table 9)", description, list(samples), panels)
 
 
@@ -150,12 +152,14 @@ def _findings(
     ]
     plain, *others = (weights_label(weights) for weights in MULTI_TASK_WEIGHTS)
     if (base := delta.get(plain, {}).get("total")) and base.value is not None:
-        found.append(f"dT without the relative error: {_percent(base)}.")
+        found.append(f"dT without the relative error: {cell_text(base, percent=True)}%.")
     better = []
     for label, difference in differences.items():
         if difference.low is not None and difference.low > 0:
             better.append(label)
-        found.append(f"dT of {label} less that without the relative error: {_percent(difference)} points.")
+        found.append(
+            f"dT of {label} less that without the relative error: {cell_text(difference, percent=True)} points."
+        )
     if any(difference.low is not None for difference in differences.values()):
         found.append(
             f"Above zero by its whole interval: {', '.join(better)}."
@@ -166,9 +170,3 @@ def _findings(
         if sample.failed:
             found.append(f"{sample.failed} of the trainings of {label} diverged and are left out.")
     return found
-
-
-def _percent(estimate: Estimate) -> str:
-    if estimate.low is None or estimate.high is None:
-        return f"{estimate.value:+.1f}%"
-    return f"{estimate.value:+.1f}% ({estimate.low:+.1f} to {estimate.high:+.1f})"
