@@ -58,7 +58,7 @@ def _study_options(function: F) -> F:
         click.option("--iterations", type=click.IntRange(1), help="Steps, instead of the schedule's."),
         click.option("--batch-size", type=click.IntRange(1), help="Frames per step, instead of the schedule's."),
         click.option("--learning-rate", type=float, help="Peak rate, instead of the schedule's."),
-        click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="Seeds per network; spreads need four or more."),
+        click.option("--seeds", default=5, show_default=True, type=click.IntRange(1), help="Seeds; spreads need 4."),
         click.option(
             "--out", default="studies", show_default=True, type=click.Path(path_type=Path),
             help="Folder of the results and of the trainings, which studies share.",

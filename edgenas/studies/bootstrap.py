@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from edgenas.evaluation.bootstrap import percentile_interval
 
 __all__ = ["Estimate", "bootstrap", "chance_range"]
 
-_RESAMPLES = 4000
+_RESAMPLES = 2000
 # Two members give the interval from one to the other, which holds the truth half of the time.
 _LEAST_MEMBERS = 3
 # A statistic that fewer resamples define has no interval.
@@ -54,7 +55,7 @@ def bootstrap(
     With few members the interval is too narrow rather than too wide, for spreads most of all.
 
     Args:
-        statistic: called with one array of indices per group; None or NaN where it is undefined.
+        statistic: called with one list of indices per group; None or NaN where it is undefined.
         counts: members of each group.
         resamples: number of resamples.
         seed: seed of the resamples.
@@ -62,12 +63,12 @@ def bootstrap(
     Returns:
         Without an interval where a group has fewer than three members, or a tenth of the resamples is undefined.
     """
-    value = _defined(statistic(*(np.arange(count) for count in counts)))
+    value = _defined(statistic(*(list(range(count)) for count in counts)))
     least = min(counts)
     if value is None or least < _LEAST_MEMBERS:
         return Estimate(value, count=least)
     rng = np.random.default_rng(seed)
-    drawn = [rng.integers(count, size=(resamples, count)) for count in counts]
+    drawn = [rng.integers(count, size=(resamples, count)).tolist() for count in counts]
     found = [_defined(statistic(*(group[i] for group in drawn))) for i in range(resamples)]
     defined = [v for v in found if v is not None]
     if len(defined) < _LEAST_DEFINED * resamples:
@@ -75,7 +76,8 @@ def bootstrap(
     return Estimate(value, *percentile_interval(np.array(defined)), least)
 
 
-def chance_range(degrees_of_freedom: Sequence[int], *, draws: int = 200_000) -> tuple[float, float] | None:
+@cache
+def chance_range(degrees_of_freedom: tuple[int, int], *, draws: int = 100_000) -> tuple[float, float] | None:
     """Where the ratio of two standard deviations lies by chance when both are equal (normal noise).
 
     Args:

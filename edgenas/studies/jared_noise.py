@@ -11,7 +11,7 @@ from edgenas.studies.figure import Panel, Row, figure
 from edgenas.studies.plan import Planned, StudySetup
 from edgenas.studies.result import StudyResult
 from edgenas.studies.samples import Sample, paired, samples_of
-from edgenas.studies.spread import Spread, late_spread, seed_spread
+from edgenas.studies.spread import Spread, line_residual, pooled_spread, seed_spread
 from edgenas.studies.table import Table, cell_text
 from edgenas.studies.table9 import MULTI_TASK_WEIGHTS, TASKS, weights_label
 from edgenas.studies.trainings import Outcome
@@ -85,10 +85,10 @@ class _Comparison:
         self.lam, self.name, self.task = lam, name, task
         seeds = len(jared)
         values = [s.values(task, metric) if seeds else [] for s in (jared, plain)]
-        late = [s.late_values(task, metric) if seeds else [] for s in (jared, plain)]
+        late = [[line_residual(v) for v in s.late_values(task, metric)] for s in (jared, plain)]
         self.means = [_mean(v) for v in values]
         self.change = bootstrap(lambda i: _change(_picked(values[0], i), _picked(values[1], i)), seeds)
-        steps = len(late[0][0]) if seeds else 0
+        freedom = sum(residual[1] for residual in late[0] if residual is not None)
         self.spreads = {
             "seeds": Spread(
                 seed_spread(values[0]),
@@ -97,10 +97,10 @@ class _Comparison:
                 chance_range((seeds - 1, seeds - 1)),
             ),
             "late": Spread(
-                late_spread(late[0]),
-                late_spread(late[1]),
-                bootstrap(lambda i: _ratio(*(late_spread(_picked(v, i)) for v in late)), seeds),
-                chance_range((seeds * (steps - 2), seeds * (steps - 2))),
+                pooled_spread(late[0]),
+                pooled_spread(late[1]),
+                bootstrap(lambda i: _ratio(*(pooled_spread(_picked(v, i)) for v in late)), seeds),
+                chance_range((freedom, freedom)),
             ),
         }
 

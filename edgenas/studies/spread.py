@@ -11,7 +11,7 @@ import numpy as np
 
 from edgenas.studies.bootstrap import Estimate
 
-__all__ = ["Spread", "late_spread", "seed_spread"]
+__all__ = ["Spread", "line_residual", "pooled_spread", "seed_spread"]
 
 
 @dataclass(frozen=True)
@@ -56,22 +56,36 @@ def seed_spread(values: Sequence[float | None]) -> float | None:
     defined = [value for value in values if value is not None]
     if len(defined) < 2 or len(defined) < len(values):
         return None
-    return float(np.std(defined, ddof=1))
+    if min(defined) == max(defined):
+        return 0.0  # which rounding would miss, and a ratio to it be taken for a number
+    mean = math.fsum(defined) / len(defined)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in defined) / (len(defined) - 1))
 
 
-def late_spread(late: Sequence[Sequence[float | None]]) -> float | None:
-    """Standard deviation over late steps around each training's own straight line, pooled over the trainings.
+def line_residual(late: Sequence[float | None]) -> tuple[float, int] | None:
+    """Squared distances of one training's late values from their own straight line, and their degrees of freedom.
 
     The line takes out what a training still gains over these steps, which is no noise.
 
     Args:
-        late: for each training its values at evenly spaced steps, at least three.
+        late: values at evenly spaced steps.
+
+    Returns:
+        (sum of squares, number of values less 2); None for fewer than three, or where one is undefined.
     """
-    if not late or any(len(values) < 3 or None in values for values in late):
+    numbers = np.array([value for value in late if value is not None], np.float64)
+    if len(numbers) < 3 or len(numbers) < len(late):
         return None
-    squares = 0.0
-    for values in late:
-        steps = np.arange(len(values), dtype=np.float64)
-        numbers = np.asarray(values, np.float64)
-        squares += float(np.sum((numbers - np.polyval(np.polyfit(steps, numbers, 1), steps)) ** 2))
-    return math.sqrt(squares / sum(len(values) - 2 for values in late))
+    if numbers.min() == numbers.max():
+        return 0.0, len(numbers) - 2
+    steps = np.arange(len(numbers), dtype=np.float64)
+    distances = numbers - np.polyval(np.polyfit(steps, numbers, 1), steps)
+    return float(np.sum(distances**2)), len(numbers) - 2
+
+
+def pooled_spread(residuals: Sequence[tuple[float, int] | None]) -> float | None:
+    """Standard deviation around the lines of `line_residual`, pooled over trainings; None where one is undefined."""
+    defined = [residual for residual in residuals if residual is not None]
+    if not defined or len(defined) < len(residuals):
+        return None
+    return math.sqrt(math.fsum(s for s, _ in defined) / sum(freedom for _, freedom in defined))
