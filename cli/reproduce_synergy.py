@@ -22,6 +22,7 @@ def run_synergy(options: dict[str, Any], study: StudySetup) -> None:
     """Estimate, searches, trainings, result."""
     from edgenas.search.study import read_trials
     from edgenas.studies.cost import estimate_cost, estimate_searches
+    from edgenas.studies.plan import unique
     from edgenas.studies.synergy import (
         SynergySetup,
         plan_final_trainings,
@@ -75,7 +76,8 @@ def run_synergy(options: dict[str, Any], study: StudySetup) -> None:
             run_study_search(plan, study, setup.target, folder, on_event)
         winners.append(pick_winner(plan, setup.target, read_trials(folder)))
     plans = plan_final_trainings(setup, winners)
-    cost = estimate_cost(store, plans)
+    left = len(store.missing(plans))
+    cost = replace(training, total=len(unique(plans)), done=len(unique(plans)) - left)
     say(cost_line(cost))
     show_study(options, synergy(setup, winners, plans, run_trainings(store, plans, cost)))
 
