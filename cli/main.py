@@ -144,7 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _load_task_modules(args: list[str]) -> list[str]:
-    """Loads the files of --task-module and tells worker processes of them; gives the other arguments."""
+    """Loads the files of --task-module; gives the other arguments."""
     rest: list[str] = []
     files: list[str] = []
     waiting = iter(args)
@@ -160,13 +160,10 @@ def _load_task_modules(args: list[str]) -> list[str]:
     if files:
         from pathlib import Path
 
-        from edgenas.tasks.plugins import VARIABLE, load_task_module
+        from edgenas.tasks.plugins import load_task_module
 
         for file in files:
             load_task_module(Path(file))
-        known = [path for path in os.environ.get(VARIABLE, "").split(os.pathsep) if path]
-        absolute = [str(Path(file).expanduser().absolute()) for file in files]
-        os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*known, *absolute]))
     return rest
 
 

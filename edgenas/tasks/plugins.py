@@ -57,7 +57,7 @@ _discovered: set[str] = set()
 
 
 def load_task_module(path: Path) -> tuple[str, ...]:
-    """Runs a Python file that calls `register_task`; a second time does nothing.
+    """Runs a Python file that calls `register_task`, and names it to worker processes; a second time does nothing.
 
     Returns:
         Names of its tasks.
@@ -88,6 +88,9 @@ def load_task_module(path: Path) -> tuple[str, ...]:
         del sys.modules[name]
         raise
     _loaded[sha256] = _Loaded(path, sha256, tasks)
+    known = [text for text in os.environ.get(VARIABLE, "").split(os.pathsep) if text]
+    # For worker processes, however this one came to know the file.
+    os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*known, str(path)]))
     return tasks
 
 

@@ -15,7 +15,6 @@ from edgenas.datasets.pipeline import frames_of_step
 from edgenas.errors import UsageError
 from edgenas.networks import build_model
 from edgenas.space.architecture import Architecture
-from edgenas.tasks import get_task
 from edgenas.training.average import WeightAverage
 from edgenas.training.checkpoint import load_checkpoint, pack_checkpoint, save_checkpoint, unpack_checkpoint
 from edgenas.training.config import TrainingConfig
@@ -60,10 +59,8 @@ class Training:
         self.batches: Iterator[Any] = iter(())
         self._architecture, self._config, self._dataset = architecture, config, dataset
         self._first_loss = 0.0
-        weight_of = config.loss_weights.by_loss()
-        names = [
-            name for task in architecture.tasks for name in get_task(task).losses if weight_of[name] > 0.0
-        ]
+        weight_of = config.loss_weights.of_tasks(architecture.tasks)
+        names = [term for term, weight in weight_of.items() if weight > 0.0]
         self._scale = LossScale(config.precision)
         strategy = strategy_for(config.devices)
         with strategy.scope(), precision(config.precision):
