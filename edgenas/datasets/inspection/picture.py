@@ -54,5 +54,5 @@ def sheet_of(dataset: Dataset, indices: list[int]) -> NDArray[np.uint8]:
 def _cells(frame: Frame, dataset: Dataset) -> list[NDArray[np.uint8]]:
     cells = [frame.image]
     for task in dataset.info.tasks:
-        cells.append(get_task(task).picture(getattr(frame, task), dataset.info))
+        cells.append(get_task(task).picture(frame.targets[task], dataset.info))
     return cells

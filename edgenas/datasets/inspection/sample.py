@@ -85,7 +85,8 @@ def take_sample(dataset: Dataset, split: str, frames: int) -> Sample:
 
 def _sampled(dataset: Dataset, index: int) -> SampledFrame:
     frame = dataset.frame(index)
-    arrays = {key: value for key in GEOMETRY if (value := getattr(frame, key, None)) is not None}
+    everything = {"image": frame.image, **frame.targets}
+    arrays = {key: everything[key] for key in GEOMETRY if key in everything}
     labels = arrays.get("segmentation")
     counts = None if labels is None else np.bincount(labels.ravel(), minlength=VOID + 1)
     return SampledFrame(index, _name(dataset, index), shrink(arrays), _thumbnail(frame.image), counts)

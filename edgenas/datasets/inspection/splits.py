@@ -8,6 +8,7 @@ from pathlib import Path
 from edgenas.datasets.dataset import Dataset
 from edgenas.datasets.layouts import LAYOUTS, Layout, get_layout, recognise
 from edgenas.datasets.load import load_dataset
+from edgenas.datasets.prepared import PreparedIndex, is_prepared
 from edgenas.datasets.scenes import SPLITS, WORLDS
 from edgenas.datasets.source import DataSource
 from edgenas.errors import UsageError, no_such_file, unknown_name
@@ -21,7 +22,7 @@ class Source:
 
     Attributes:
         text: as the user gave it, with layout prefix and label set.
-        kind: "scenes", ".npz archive", or the name of the layout.
+        kind: "scenes", ".npz archive", "prepared folder" or the name of the layout.
         counts: frames per split; None where that is known only after opening.
         whole: the splits that together have every frame once.
         layout: the layout, of a release.
@@ -57,7 +58,7 @@ class Source:
 
 
 def find_source(text: str) -> Source:
-    """Recognises a source: "rooms", "streets", an .npz archive, or a folder in one of the layouts.
+    """Recognises a source: "rooms", "streets", an .npz archive, a prepared folder, or a folder in one of the layouts.
 
     Raises:
         UsageError: it does not exist or has no known layout.
@@ -68,6 +69,10 @@ def find_source(text: str) -> Source:
     path = named.path
     if not path.exists():
         raise no_such_file(path)
+    if not named.layout and is_prepared(path):
+        counts = dict(PreparedIndex.load(path).counts)
+        whole = tuple(name for name in counts if name != "all")
+        return Source(text, "prepared folder", dict(counts), whole, None, path)
     layout = get_layout(named.layout) if named.layout else recognise(path)
     if layout is not None:
         # A release's training frames validate as well, every eighth of them; "all" has each once.
