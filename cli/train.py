@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +20,9 @@ if TYPE_CHECKING:
     from edgenas.space import Architecture
     from edgenas.training.config import TrainingConfig
     from edgenas.training.loss_weights import LossWeights
+    from edgenas.training.trainer import Progress
     from edgenas.workflow.data import OpenData
+    from edgenas.workflow.train import TrainedNetwork
 
 __all__ = ["command"]
 
@@ -47,6 +52,33 @@ __all__ = ["command"]
 @click.option(
     "--loss-weights", help="Preset of Table 8; by default that of the run, or the one that fits the data."
 )
+@click.option(
+    "--weighting",
+    help="What changes the loss weights in training: fixed (nothing), uncertainty, dwa (dynamic weight average).",
+)
+@click.option(
+    "--accumulate", type=click.IntRange(1), help="Parts of a batch, of which one at a time is in memory."
+)
+@click.option(
+    "--mixed-precision",
+    "precision",
+    type=click.Choice(["bfloat16", "float16"]),
+    help="Convolutions in 16 bits; for GPUs, slower on most CPUs.",
+)
+@click.option("--devices", type=click.IntRange(1), help="GPUs among which a batch is divided.  [default: 1]")
+@click.option(
+    "--validate-every", type=click.IntRange(1), help="Steps between validations; 4 in all without it."
+)
+@click.option(
+    "--keep",
+    type=click.Choice(["last", "best"]),
+    default="last",
+    show_default=True,
+    help="The network of the last step, or the best one on the validation split.",
+)
+@click.option("--checkpoint-every", default=100, show_default=True, type=click.IntRange(1), help="Steps.")
+@click.option("--checkpoint-minutes", default=10.0, show_default=True, type=click.FloatRange(min=0.0))
+@click.option("--seeds", help="Several trainings, e.g. 0,1,2, into OUT/seed-0, OUT/seed-1, ...")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0))
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the result; RUN/train without it.")
 @click.option(
@@ -64,7 +96,7 @@ def command(run: Path | None, architecture: str | None, as_json: bool, **options
       edgenas train runs/001
       edgenas train --architecture mt-edge-baseline-v1 --space demo --data rooms --out baseline
       edgenas train --architecture best.json --data nyuv2.npz --schedule modern --epochs 24 --out net
-      edgenas train --architecture best.json --data nyuv2.npz --tasks depth --out depth-alone
+      edgenas train --architecture best.json --data nyuv2.npz --tasks depth --seeds 0,1,2 --out depth-alone
     """
     from edgenas.workflow.train import train_network
 
@@ -75,24 +107,63 @@ def command(run: Path | None, architecture: str | None, as_json: bool, **options
     network, data, config, folder = (
         _without_run(architecture, options) if architecture is not None else _from_run(run, options)
     )
-    with progress("train") as advance:
-        trained = train_network(
-            network,
-            data,
-            config,
-            folder,
-            restart=options["restart"],
-            on_step=lambda p: advance(p.step, p.total, f"loss {p.loss:.3f}"),
-        )
-    if trained.reused:
-        say(f"{folder} holds this training already; --restart trains again.")
+    seeds = _seeds(options["seeds"])
+    every = options["validate_every"] or max(1, math.ceil(config.iterations / 4))
+    results: list[TrainedNetwork] = []
+    for seed in seeds or [config.seed]:
+        place = folder / f"seed-{seed}" if seeds else folder
+        with progress(f"seed {seed}" if seeds else "train") as advance:
+            trained = train_network(
+                network,
+                data,
+                replace(config, seed=seed),
+                place,
+                restart=options["restart"],
+                on_step=partial(_tell, advance),
+                evaluate_at=range(every, config.iterations, every),
+                keep=options["keep"],
+                checkpoint_every=options["checkpoint_every"],
+                checkpoint_minutes=options["checkpoint_minutes"],
+            )
+        if trained.reused:
+            say(f"{place} holds this training already; --restart trains again.")
+        results.append(trained)
     if as_json:
-        print_json(trained.to_dict())
+        told = [trained.to_dict() for trained in results]
+        print_json({"folder": str(folder), "seeds": told} if seeds else told[0])
         return
-    metrics_table(f"Validation, {config.iterations} iterations", {"trained": trained.metrics})
-    click.echo(f"Model: {trained.model_path}")
-    source = f"--trained {folder}" if architecture is not None or options["out"] is not None else run or ""
+    columns = [f"seed {seed}" for seed in seeds] or ["trained"]
+    metrics_table(
+        f"Validation, {config.iterations} iterations",
+        {column: trained.metrics for column, trained in zip(columns, results, strict=True)},
+    )
+    for trained in results:
+        click.echo(f"Model: {trained.model_path}")
+    named = architecture is not None or options["out"] is not None or seeds
+    source = f"--trained {results[0].folder}" if named else run or ""
     click.echo(f"Next: edgenas export --int8 {source}".rstrip())
+
+
+def _tell(advance: Callable[[float, float, str], None], step: Progress) -> None:
+    advance(step.step, step.total, f"loss {step.loss:.3f}")
+
+
+def _seeds(text: str | None) -> list[int]:
+    """The numbers of --seeds; none without it.
+
+    Raises:
+        UsageError: something else stands there, or --seed is given too.
+    """
+    if text is None:
+        return []
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isdecimal() for part in parts) or len(set(parts)) != len(parts):
+        raise UsageError(
+            f"Invalid value for --seeds. Expected different whole numbers such as 0,1,2. Received {text!r}."
+        )
+    if click.get_current_context().get_parameter_source("seed") is click.core.ParameterSource.COMMANDLINE:
+        raise UsageError("Give either --seed or --seeds. Received both.")
+    return [int(part) for part in parts]
 
 
 def _from_run(
@@ -165,7 +236,9 @@ def _config(options: dict[str, Any], data: OpenData, fitting: str | LossWeights)
             f"Give either --epochs or --iterations. Received --epochs {options['epochs']:g} and --iterations "
             f"{options['iterations']}."
         )
-    names = ("iterations", "batch_size", "learning_rate")
+    names = (
+        "iterations", "batch_size", "learning_rate", "weighting", "accumulate", "precision", "devices",
+    )  # fmt: skip
     config = resolve_schedule(
         options["schedule"],
         data.tasks,

@@ -52,8 +52,8 @@ class TrainingConfig:
             of the parts' means over their own valid pixels.
         precision: "float32", or "bfloat16" or "float16" for convolutions on 16-bit hardware; weights, batch statistics
             and losses stay float32.
-        devices: accelerators among which a step's batch is cut; batch statistics are those of the whole batch, a loss is
-            the mean of the parts' means. Not together with `accumulate`.
+        devices: accelerators among which a step's batch is cut; batch statistics are those of the whole batch, a
+            loss is the mean of the parts' means. Not together with `accumulate`.
     """
 
     iterations: int = 300

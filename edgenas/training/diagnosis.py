@@ -71,9 +71,9 @@ def why_not_finite(
 def _first_layer(model: Any, images: Any) -> tuple[str, dict[str, Any]]:
     """The first layer whose output is not finite, "" where there is none, and the model's outputs in float32."""
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
-    inside = keras.Model(model.inputs, {layer.name: layer.output for layer in layers})
-    seen = inside(images, training=True)
-    outputs = {name: tf.cast(seen[name], tf.float32) for name in model.output_names}
+    inside = keras.Model(model.inputs, ({layer.name: layer.output for layer in layers}, model.output))
+    seen, told = inside(images, training=True)
+    outputs = {task: tf.cast(output, tf.float32) for task, output in told.items()}
     return next((layer.name for layer in layers if not _finite(seen[layer.name])), ""), outputs
 
 

@@ -148,10 +148,15 @@ class Training:
         """
         if self._average is not None and self.steps:
             self._average.write(self.steps)
-        if self._config.precision != "float32" or self._config.devices > 1:
-            trained = self.model.get_weights()
-            self.model = build_model(self._architecture, seed=self._config.seed)
-            self.model.set_weights(trained)
+        self.model = self.plain_model()
+
+    def plain_model(self) -> Any:
+        """The model in float32 on one device: itself, or a copy where it is trained in another way."""
+        if self._config.precision == "float32" and self._config.devices == 1:
+            return self.model
+        copy = build_model(self._architecture, seed=self._config.seed)
+        copy.set_weights(self.model.get_weights())
+        return copy
 
     def save(self, path: Path) -> None:
         """Stores weights, moving statistics, optimiser slots, averages, the steps and the history."""

@@ -88,6 +88,8 @@ class Trainer:
         *,
         checkpoint: Path | None = None,
         checkpoint_every: int = 100,
+        checkpoint_seconds: float = math.inf,
+        on_metrics: Callable[[int, Any, Metrics], None] | None = None,
         on_step: Callable[[Progress], None] | None = None,
         until_step: int | None = None,
         state: bytes | None = None,
@@ -102,6 +104,8 @@ class Trainer:
             config: schedule, seed and loss weights.
             checkpoint: .npz file to write every `checkpoint_every` steps and to go on from.
             checkpoint_every: steps between checkpoints.
+            checkpoint_seconds: write one after so many seconds without one, too.
+            on_metrics: called with the steps done, the network as it was evaluated, and its metrics.
             on_step: called after every step.
             until_step: step of the schedule to stop after, with metrics and a state; None for the last one.
             state: `TrainingResult.state` of the part before. The trainer that gave it goes on at once, every other
@@ -117,7 +121,7 @@ class Trainer:
         end = config.iterations if until_step is None else min(until_step, config.iterations)
         if training.steps > end:
             raise UsageError(f"The training has done {training.steps} steps. Expected at most {end}.")
-        start, reason = training.steps, ""
+        start, reason, saved = training.steps, "", time.monotonic()
         while training.steps < end and not reason:
             loss, reason = training.step()
             if training.steps == start + 1:
@@ -126,8 +130,10 @@ class Trainer:
                 break
             if on_step is not None:
                 on_step(Progress(training.steps, config.iterations, loss, training.history))
-            if checkpoint is not None and training.steps % checkpoint_every == 0:
+            late = time.monotonic() - saved >= checkpoint_seconds
+            if checkpoint is not None and (training.steps % checkpoint_every == 0 or late):
                 training.save(checkpoint)
+                saved = time.monotonic()
         clock.lap("steps")
         if reason:
             return TrainingResult("diverged", reason, {}, tuple(_finite(training.history)), clock.seconds)
@@ -140,6 +146,8 @@ class Trainer:
                 metrics = evaluate_outputs(
                     predictor_of(training.model), self.validation_set, architecture.tasks
                 )
+                if on_metrics is not None:
+                    on_metrics(training.steps, training.plain_model(), metrics)
         except NonFiniteOutputError as error:
             return TrainingResult("diverged", str(error), {}, history, clock.seconds)
         clock.lap("evaluate")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgenas.space import Architecture
 from edgenas.storage import append_jsonl, read_jsonl
+from edgenas.training.checkpoint import load_checkpoint
 from edgenas.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ def train_with_evaluations(
     evaluate_at: Sequence[int],
     checkpoint: Path,
     on_step: Callable[[Progress], None] | None = None,
+    on_metrics: Callable[[int, Any, dict[str, dict[str, float | None]]], None] | None = None,
+    **checkpoints: Any,
 ) -> TrainingResult:
     """Trains to the end and evaluates after the steps of `evaluate_at` on the way; the weights are the same without.
 
@@ -43,17 +46,28 @@ def train_with_evaluations(
         evaluate_at: steps, counted from 1; those at or beyond the last step are left to the end of the training.
         checkpoint: see `Trainer.train`.
         on_step: called after every step.
+        on_metrics: see `Trainer.train`; called before the metrics are kept.
+        checkpoints: how often checkpoints are written, see `Trainer.train`.
 
     Returns:
         The result of the last part, with the seconds of all parts of this session.
     """
     done = read_evaluations(folder, identity)
-    stops = sorted({step for step in evaluate_at if 0 < step < config.iterations} - set(done))
+    # Steps that an earlier session has passed without evaluating cannot be gone back to.
+    passed = load_checkpoint(checkpoint)[1]["step"] if checkpoint.exists() else 0
+    stops = sorted({step for step in evaluate_at if passed <= step < config.iterations and step} - set(done))
     seconds: dict[str, float] = {}
     state = None
     for stop in (*stops, None):
         outcome = trainer.train(
-            architecture, config, checkpoint=checkpoint, on_step=on_step, until_step=stop, state=state
+            architecture,
+            config,
+            checkpoint=checkpoint,
+            on_step=on_step,
+            on_metrics=on_metrics,
+            until_step=stop,
+            state=state,
+            **checkpoints,
         )
         for phase, value in outcome.seconds.items():
             seconds[phase] = round(seconds.get(phase, 0.0) + value, 3)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
 import shlex
@@ -15,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from edgenas.errors import EdgenasError, UsageError
 from edgenas.runtime import start_tensorflow
 from edgenas.space import Architecture
-from edgenas.storage import atomic_path, read_json, require_writable, write_json, write_text_atomic
+from edgenas.storage import atomic_path, read_json, require_writable, write_json
 from edgenas.tasks.plugins import restore
 from edgenas.training.config import TrainingConfig
 from edgenas.training.curves import training_curves
+from edgenas.workflow.best_network import BEST_FILE, BestNetwork
 from edgenas.workflow.data import OpenData
 from edgenas.workflow.evaluations import EVALUATIONS_FILE, read_evaluations, train_with_evaluations
+from edgenas.workflow.history_file import HistoryFile
 
 if TYPE_CHECKING:
     from edgenas.training.trainer import Progress
@@ -121,6 +121,9 @@ def train_network(
     restart: bool = False,
     on_step: Callable[[Progress], None] | None = None,
     evaluate_at: Sequence[int] = (),
+    keep: str = "last",
+    checkpoint_every: int = 100,
+    checkpoint_minutes: float = 10.0,
 ) -> TrainedNetwork:
     """Trains into `folder`, going on from its checkpoint where there is one.
 
@@ -132,6 +135,10 @@ def train_network(
         restart: forget what the folder holds.
         on_step: called after every step.
         evaluate_at: steps after which it is evaluated too, see `train_with_evaluations`.
+        keep: "last" for the network after the last step, "best" for the best of all that are evaluated on the
+            validation split (never on the test split), see `BestNetwork`.
+        checkpoint_every: steps between checkpoints.
+        checkpoint_minutes: write one after so many minutes without one, too.
 
     Raises:
         UsageError: the folder holds another training run.
@@ -142,6 +149,8 @@ def train_network(
         "config": config.to_dict(),
         "data": data.train.info.fingerprint,
     }
+    if keep == "best":
+        made_from["keep"] = {"best_of": sorted({*evaluate_at, config.iterations})}
     identity = json.loads(json.dumps(made_from))  # as it reads when stored: tuples are lists there
     require_writable(folder)
     checkpoint = folder / "checkpoint.npz"
@@ -149,7 +158,8 @@ def train_network(
         leftover.unlink(missing_ok=True)
     if restart:
         # Only what a training writes: --out may name a folder that holds other things too.
-        for name in ("metrics.json", checkpoint.name, "model.keras", "history.csv", EVALUATIONS_FILE):
+        written = ("metrics.json", checkpoint.name, "model.keras", "history.csv", EVALUATIONS_FILE, BEST_FILE)
+        for name in written:
             (folder / name).unlink(missing_ok=True)
     if (folder / "metrics.json").exists():
         stored = load_trained(folder)
@@ -161,10 +171,13 @@ def train_network(
     start_tensorflow()
     from edgenas.training.trainer import Trainer
 
+    best = BestNetwork(folder, read_evaluations(folder, identity)) if keep == "best" else None
+    table = HistoryFile(folder / "history.csv")
     with training_curves(folder) as curves:
 
         def tell(progress: Progress) -> None:
             curves.draw(progress.history)
+            table.write(progress.history)
             if on_step is not None:
                 on_step(progress)
 
@@ -177,18 +190,25 @@ def train_network(
             evaluate_at=evaluate_at,
             checkpoint=checkpoint,
             on_step=tell,
+            on_metrics=None if best is None else best.offer,
+            checkpoint_every=checkpoint_every,
+            checkpoint_seconds=60.0 * checkpoint_minutes,
         )
         curves.draw(outcome.history)
         curves.draw_metrics(config.iterations, outcome.metrics)
-    write_text_atomic(folder / "history.csv", _csv(outcome.history))
+    table.write(outcome.history, at_once=True)
     if outcome.model is None:
         raise TrainingDivergedError(
             f"The training diverged: {outcome.reason}. Try a lower --learning-rate, and add --restart."
         )
-    with atomic_path(folder / "model.keras") as temporary:
-        outcome.model.save(temporary)
+    metrics = outcome.metrics if best is None else best.metrics
+    if best is None:
+        with atomic_path(folder / "model.keras") as temporary:
+            outcome.model.save(temporary)
+    else:
+        best.take(folder / "model.keras")
     evaluations = read_evaluations(folder, identity)
-    trained = TrainedNetwork(folder, architecture, outcome.metrics, outcome.seconds, evaluations=evaluations)
+    trained = TrainedNetwork(folder, architecture, metrics, outcome.seconds, evaluations=evaluations)
     write_json(
         folder / "metrics.json",
         {
@@ -197,9 +217,12 @@ def train_network(
             "metrics": trained.metrics,
             "seconds": trained.seconds,
             "data": data.describe(),
+            **({} if best is None else {"step": best.step}),
         },
     )
     checkpoint.unlink(missing_ok=True)
+    if best is not None:
+        best.forget()
     return trained
 
 
@@ -228,13 +251,3 @@ def load_trained(folder: Path) -> TrainedNetwork:
         )
     except (KeyError, TypeError) as error:
         raise UsageError(f"{folder / 'metrics.json'} is not a training result: {error}.") from error
-
-
-def _csv(history: tuple[dict[str, float], ...]) -> str:
-    if not history:
-        return ""
-    out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=list(history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(history)
-    return out.getvalue()

@@ -23,9 +23,9 @@ def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.Captur
     seen: dict[str, Any] = {}
 
     def note(
-        network: Architecture, data: Any, config: Any, folder: Path, **_: object
+        network: Architecture, data: Any, config: Any, folder: Path, **rest: object
     ) -> train.TrainedNetwork:
-        seen.update(network=network, data=data, config=config, folder=folder)
+        seen.update(network=network, data=data, config=config, folder=folder, **rest)
         return train.TrainedNetwork(folder, network, {}, {})
 
     monkeypatch.setattr(train, "train_network", note)
@@ -84,6 +84,15 @@ def test_a_single_task_baseline_of_a_network_for_all(asked: Asked, tiny_archive:
     assert told["network"].stages == Architecture.load(best).stages
 
 
+def test_several_seeds_and_validations_on_the_way(asked: Asked, tiny_archive: Path, tmp_path: Path) -> None:
+    told = asked(*BASELINE, tiny_archive, "--seeds", "0,2", "--iterations", 10, "--keep", "best")
+    assert [Path(one["folder"]).name for one in told["printed"]["seeds"]] == ["seed-0", "seed-2"]
+    assert told["folder"] == tmp_path / "out" / "seed-2" and told["config"].seed == 2
+    assert list(told["evaluate_at"]) == [3, 6, 9] and told["keep"] == "best"
+    every = asked(*BASELINE, tiny_archive, "--iterations", 10, "--validate-every", 4)
+    assert list(every["evaluate_at"]) == [4, 8] and every["keep"] == "last"
+
+
 @pytest.mark.parametrize(
     ("options", "text"),
     [
@@ -92,6 +101,11 @@ def test_a_single_task_baseline_of_a_network_for_all(asked: Asked, tiny_archive:
         (("--epochs", "nan"), "`epochs`"),
         (("--schedule", "moder"), "Did you mean 'modern'"),
         (("--schedule", "nowhere.toml"), "No such file: nowhere.toml"),
+        (("--seeds", "0,x"), "Expected different whole numbers such as 0,1,2. Received '0,x'"),
+        (("--seeds", "0,1", "--seed", "3"), "either --seed or --seeds"),
+        (("--weighting", "uncertain"), "Did you mean 'uncertainty'"),
+        (("--accumulate", "3", "--batch-size", "16"), "cannot be cut into 3 equal parts"),
+        (("--accumulate", "2", "--devices", "2"), "exclude each other"),
         (("--tasks", "dept"), "Did you mean 'depth'"),
     ],
 )

@@ -91,7 +91,7 @@ def test_train(finished_run: FinishedRun) -> None:
     assert value["architecture"] == finished_run.search.value["architecture"]
     assert value["metrics"].keys() == TASKS
     assert sorted(p.name for p in (finished_run.folder / "train").iterdir()) == [
-        "history.csv", "metrics.json", "model.keras", "tensorboard",
+        "evaluations.jsonl", "history.csv", "metrics.json", "model.keras", "tensorboard",
     ]  # fmt: skip
     history = (finished_run.folder / "train" / "history.csv").read_text().splitlines()
     assert history[0].startswith("step,learning_rate,loss")
