@@ -31,7 +31,7 @@ __all__ = ["command"]
 @run_argument
 @click.option(
     "--architecture",
-    help="Train this .json file, or mt-edge-baseline-v1 of --space, instead of a run's winner.",
+    help="Train this .json file, or edgenas-compact-v1, or mt-edge-baseline-v1 of --space, instead of a run's winner.",
 )
 @click.option("--space", default="demo", show_default=True, help="Space of a named architecture.")
 @data_options
@@ -50,7 +50,8 @@ __all__ = ["command"]
 @click.option("--batch-size", type=click.IntRange(1), help="Frames per step, instead of the schedule's.")
 @click.option("--learning-rate", type=float, help="Peak rate, instead of the schedule's.")
 @click.option(
-    "--loss-weights", help="Preset of Table 8; by default that of the run, or the one that fits the data."
+    "--loss-weights",
+    help="Preset of Table 8; by default the run's own choice, or what fits the schedule and the data.",
 )
 @click.option(
     "--weighting",
@@ -188,14 +189,14 @@ def _from_run(
             )
         network = network.with_tasks(tasks)
         data = replace(data.request, tasks=tasks).open()
-    fitting = TrainingConfig.from_dict(stored["proxy"]).loss_weights
-    return network, data, _config(options, data, fitting), options["out"] or folder.train
+    searched = TrainingConfig.from_dict(stored["proxy"]).loss_weights
+    return network, data, _config(options, data, searched), options["out"] or folder.train
 
 
 def _without_run(name: str, options: dict[str, Any]) -> tuple[Architecture, OpenData, TrainingConfig, Path]:
     """An architecture by file or by name, on the data that the options name."""
     from edgenas.space import Architecture, load_space
-    from edgenas.training.config import default_loss_weights
+    from edgenas.space.shipped import SHIPPED_ARCHITECTURES, shipped_architecture
     from edgenas.workflow.data import DataRequest
 
     if options["out"] is None:
@@ -214,22 +215,39 @@ def _without_run(name: str, options: dict[str, Any]) -> tuple[Architecture, Open
     ).open()
     info = data.train.info
     if network is None:
-        space = load_space(options["space"], data.tasks)
-        shape = (info.height, info.width)
-        network = space.named(name, input_shape=shape, head_channels=info.head_channels)
+        shape, channels = (info.height, info.width), info.head_channels
+        if name in SHIPPED_ARCHITECTURES:
+            network = shipped_architecture(name, input_shape=shape, head_channels=channels)
+        else:
+            space = load_space(options["space"], data.tasks)
+            network = space.named(name, input_shape=shape, head_channels=channels)
     wanted = {h.task: h.channels for h in network.heads}
     if any(info.head_channels.get(task) != channels for task, channels in wanted.items()):
         raise UsageError(
             f"The heads of {name} do not fit the data: it has the channels {wanted}, the data need "
             f"{info.head_channels}. Sample the architecture for these data: edgenas space sample --classes N"
         )
-    fitting = default_loss_weights(info.tasks, info.depth_unit)
-    return network, data, _config(options, data, fitting), options["out"]
+    return network, data, _config(options, data), options["out"]
 
 
-def _config(options: dict[str, Any], data: OpenData, fitting: str | LossWeights) -> TrainingConfig:
-    """The schedule with what the options change; `fitting` holds where nobody names loss weights."""
-    from edgenas.training.schedule_file import resolve_schedule
+def _config(options: dict[str, Any], data: OpenData, searched: LossWeights | None = None) -> TrainingConfig:
+    """The schedule with what the options change.
+
+    Where nobody names loss weights, those hold with which the network was searched if they were chosen for that, else
+    the ones that fit the schedule and the data.
+    """
+    from edgenas.training.config import default_loss_weights
+    from edgenas.training.loss_weights import load_loss_weights
+    from edgenas.training.schedule_file import load_schedule, resolve_schedule
+
+    info = data.train.info
+    preset, _ = load_schedule(options["schedule"], begin_with="modern")
+    chosen = searched != load_loss_weights(default_loss_weights(info.tasks, info.depth_unit))
+    fitting = (
+        searched
+        if searched is not None and chosen
+        else default_loss_weights(info.tasks, info.depth_unit, preset)
+    )
 
     if options["epochs"] is not None and options["iterations"] is not None:
         raise UsageError(

@@ -27,7 +27,7 @@ from edgenas.search import read_trials
 from edgenas.search.result import best_of
 from edgenas.space import Architecture, load_space
 from edgenas.storage import append_jsonl, read_json, read_jsonl, write_json
-from edgenas.training.config import TrainingConfig, load_training_preset
+from edgenas.training.config import TrainingConfig
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
     options = parser.parse_args()
     train, validation = load_dataset(options.data, "train"), load_dataset(options.data, "validation")
     networks, search = _networks(options.oneshot, options.random)
-    config = load_training_preset("final", iterations=options.iterations)
+    config = TrainingConfig(iterations=options.iterations, warmup_iterations=50)
     metrics = _trained(networks, config, options.seeds, options.store, train, validation)
     result = {"search": search, "schedule": config.to_dict(), "networks": _compared(networks, metrics)}
     write_json(options.out, result)

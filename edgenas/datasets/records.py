@@ -29,6 +29,8 @@ class DatasetInfo:
         class_names: names of the segmentation classes; empty without segmentation.
         depth_unit: "m" (metric depth) or "1/m" (inverse depth).
         fingerprint: hash over the data and the split rule; both splits of one source have the same.
+        class_weights: weight of each class in the cross-entropy; empty where all count alike. A training that
+            balances classes sets them (`edgenas.training.class_balance`), no data set does.
     """
 
     name: str
@@ -38,6 +40,7 @@ class DatasetInfo:
     class_names: tuple[str, ...]
     depth_unit: str
     fingerprint: str
+    class_weights: tuple[float, ...] = ()
 
     @property
     def head_channels(self) -> dict[str, int]:

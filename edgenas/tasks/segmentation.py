@@ -73,7 +73,7 @@ class Segmentation(Task):
         return len(info.class_names)
 
     def loss_terms(self, target: Tensor, output: Tensor, info: TaskInfo | None = None) -> dict[str, Tensor]:
-        """CE: softmax cross-entropy, mean over pixels that are not void."""
+        """CE: softmax cross-entropy, mean over pixels that are not void, weighted by `class_weights` of `info`."""
         import tensorflow as tf
 
         require_rank(target, "target", 3, self.name)
@@ -84,6 +84,9 @@ class Segmentation(Task):
             labels=tf.where(valid, target, 0), logits=tf.cast(output, tf.float32)
         )
         mask = tf.cast(valid, tf.float32)
+        class_weights = getattr(info, "class_weights", ())
+        if class_weights:
+            mask *= tf.gather(tf.constant(class_weights, tf.float32), tf.where(valid, target, 0))
         return {"CE": tf.reduce_sum(per_pixel * mask) / tf.maximum(tf.reduce_sum(mask), 1.0)}
 
     def new_metrics(self, info: TaskInfo) -> Accumulator:

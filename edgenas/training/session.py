@@ -17,6 +17,7 @@ from edgenas.networks import build_model
 from edgenas.space.architecture import Architecture
 from edgenas.training.average import WeightAverage
 from edgenas.training.checkpoint import load_checkpoint, pack_checkpoint, save_checkpoint, unpack_checkpoint
+from edgenas.training.class_balance import balanced_info
 from edgenas.training.config import TrainingConfig
 from edgenas.training.devices import strategy_for
 from edgenas.training.diagnosis import why_not_finite
@@ -79,7 +80,7 @@ class Training:
             StepParts(
                 self.model,
                 architecture.tasks,
-                dataset.info,
+                balanced_info(dataset, config.class_balance),
                 config,
                 self._weighting,
                 variables,

@@ -42,7 +42,8 @@ def make_batch(seed: int = 0) -> tuple[dict[str, np.ndarray], dict[str, np.ndarr
 
 
 def test_presets_are_table_8() -> None:
-    assert {name: (w.ce, w.l1, w.re, w.ics) for name, w in LOSS_WEIGHTS.items()} == TABLE_8
+    published = {name: w for name, w in LOSS_WEIGHTS.items() if name != "nyuv2/modern"}  # that one is ours
+    assert {name: (w.ce, w.l1, w.re, w.ics) for name, w in published.items()} == TABLE_8
     for name, weights in LOSS_WEIGHTS.items():
         assert load_loss_weights(name) is weights
         if name.endswith("jared"):  # Eq. 8: (1 - lambda) L1 + lambda RE

@@ -20,7 +20,7 @@ def written(folder: Path, text: str) -> TrainingConfig:
 
 
 def test_a_preset_changes_nothing() -> None:
-    assert load_schedule("final") == ("final", {})
+    assert load_schedule("modern") == ("modern", {})
     paper = load_training_preset(*load_schedule("paper-proxy")[:1])
     assert (paper.iterations, paper.schedule, paper.halve_every, paper.beta1) == (5000, "halving", 4000, 0.5)
     assert paper.learning_rate_at(4000) == 0.5 * paper.learning_rate_at(3999)
