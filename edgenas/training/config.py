@@ -45,6 +45,7 @@ class TrainingConfig:
         class_balance: how much rare classes count in the cross-entropy: a class that is the share f of the pixels has
             the weight f ** -class_balance; 0 weighs all pixels alike, 1 all classes.
         augment: flip, zoom and colour jitter.
+        zoom: largest zoom of the augmentation, 1 or more.
         seed: seed of the weights, the order of the frames and the augmentation.
         loss_weights: weights of the loss terms.
         weighting: what changes these weights while it trains: "fixed" (nothing), "uncertainty" or "dwa", see
@@ -70,6 +71,7 @@ class TrainingConfig:
     ema_decay: float = 0.0
     class_balance: float = 0.0
     augment: bool = True
+    zoom: float = 1.5
     seed: int = 0
     loss_weights: LossWeights = field(default_factory=lambda: load_loss_weights("nyuv2/ednas+jared"))
     weighting: str = "fixed"
@@ -94,6 +96,8 @@ class TrainingConfig:
                 )
         if self.weight_decay < 0 or self.warmup_iterations < 0:
             raise UsageError("Invalid value for `weight_decay` or `warmup_iterations`. Expected 0 or more.")
+        if not 1.0 <= self.zoom <= 4.0:
+            raise UsageError(f"Invalid value for `zoom`. Expected 1 to 4. Received {self.zoom}.")
         if not 0.0 <= self.class_balance <= 1.0:
             raise UsageError(
                 f"Invalid value for `class_balance`. Expected 0 to 1. Received {self.class_balance}."
@@ -154,6 +158,7 @@ class TrainingConfig:
 _LATER_FIELDS: Mapping[str, Any] = {
     "ema_decay": 0.0,
     "class_balance": 0.0,
+    "zoom": 1.5,
     "weighting": "fixed",
     "accumulate": 1,
     "precision": "float32",
@@ -170,6 +175,7 @@ TRAINING_PRESETS = {
         warmup_iterations=50,
         ema_decay=0.99,
         class_balance=0.35,
+        zoom=1.25,
         loss_weights=load_loss_weights("nyuv2/modern"),
     ),
     # paper.md, field protocol: Adam(0.5, 0.999), decay 1e-4, halved every 4,000 of 20,000 iterations.

@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from edgenas.datasets import Dataset, batches_of, make_pipeline
+from edgenas.datasets.augmentation import Augmentation
 from edgenas.errors import UsageError
 from edgenas.networks.supernet import Supernet
 from edgenas.training.checkpoint import load_checkpoint, save_checkpoint
@@ -154,6 +155,7 @@ class _Run:
             seed=training.seed,
             augment=training.augment,
             start_step=start,
+            augmentation=Augmentation(largest_scale=training.zoom),
         )
         return batches_of(pipeline, self._dataset)
 

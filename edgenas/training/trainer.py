@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from edgenas.datasets import Dataset, batches_of, make_pipeline
+from edgenas.datasets.augmentation import Augmentation
 from edgenas.errors import UsageError
 from edgenas.evaluation import Metrics, evaluate_outputs
 from edgenas.space.architecture import Architecture
@@ -185,7 +186,7 @@ class Trainer:
         return {task: self._constants[task] for task in tasks}
 
     def _batches(self, tasks: tuple[str, ...], config: TrainingConfig, start: int) -> Any:
-        key = (tasks, config.batch_size, config.seed, config.augment)
+        key = (tasks, config.batch_size, config.seed, config.augment, config.zoom)
         if start == 0 and key in self._pipelines:
             return self._pipelines[key]
         pipeline = make_pipeline(
@@ -196,6 +197,7 @@ class Trainer:
             seed=config.seed,
             augment=config.augment,
             start_step=start,
+            augmentation=Augmentation(largest_scale=config.zoom),
         )
         if start == 0:  # The others are for one run each.
             self._pipelines[key] = pipeline

@@ -67,3 +67,5 @@ def test_the_modern_preset_has_weights_of_its_own() -> None:
     assert default_loss_weights(("depth",), "1/m", "modern") == "cityscapes/ednas+jared"
     with pytest.raises(UsageError, match="`class_balance`"):
         TrainingConfig(class_balance=1.5)
+    with pytest.raises(UsageError, match="`zoom`"):
+        TrainingConfig(zoom=0.9)
