@@ -344,7 +344,7 @@ def test_a_full_disk_when_the_model_is_saved(
     left = files_of(folder)
     assert {k: v for k, v in left.items() if not k.startswith("train/")} == before
     kept = {k for k in left if k.startswith("train/") and not k.startswith("train/tensorboard/")}
-    assert kept <= {"train/history.csv"}
+    assert kept <= {"train/evaluations.jsonl", "train/history.csv"}
 
 
 def test_a_full_disk_during_an_export(
