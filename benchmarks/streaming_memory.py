@@ -1,10 +1,11 @@
 """Memory of a training that streams a data set of the size of Cityscapes.
 
-    python benchmarks/streaming_memory.py [--frames 2975] [--height 256 --width 512] [--steps 12] [--json]
+    python benchmarks/streaming_memory.py [--frames 2975] [--steps 12] [--batch-size 16] [--archive] [--json]
 
 Makes an .npz archive (image, 19 classes, depth) of random blocks, a frame at a time. Then, each in a process of its
-own: prepares it; trains on the folder; and, with --archive, trains on the archive itself, which is unpacked to the
-cache first. Peak memory is the largest resident size of the process (VmHWM), TensorFlow included.
+own: prepares it; draws an epoch of batches; trains on the folder; trains in the same way on a few frames in memory,
+which shows what the network itself takes; and, with --archive, trains on the archive, which is unpacked to the cache
+first. Peak memory is the largest resident size of the process (VmHWM), TensorFlow included.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +47,29 @@ def make_archive(path: Path, frames: int, height: int, width: int) -> int:
     return total
 
 
-def train(source: str, steps: int) -> dict[str, float]:
-    """Trains and validates; returns the peak and what it is made of."""
+def draw(source: str, batch_size: int) -> dict[str, float]:
+    """Draws an epoch of training batches; returns the peak."""
+    from edgenas.runtime import start_tensorflow
+
+    start_tensorflow()
+    from edgenas.datasets import batches_of, load_dataset, make_pipeline
+
+    before = peak_mib()
+    dataset = load_dataset(source, "train")
+    pipeline = make_pipeline(dataset, batch_size=batch_size, training=True)
+    steps = -(-len(dataset) // batch_size)
+    for _ in islice(batches_of(pipeline, dataset), steps):
+        pass
+    return {
+        "frames": len(dataset),
+        "steps": steps,
+        "before_mib": round(before),
+        "peak_mib": round(peak_mib()),
+    }
+
+
+def train(source: str, steps: int, batch_size: int, few: bool) -> dict[str, float]:
+    """Trains and validates, on a few frames only if asked; returns the peak and what it is made of."""
     from edgenas.runtime import start_tensorflow
 
     start_tensorflow()
@@ -57,7 +80,7 @@ def train(source: str, steps: int) -> dict[str, float]:
 
     before = peak_mib()
     began = time.perf_counter()
-    data = DataRequest(source).open()
+    data = DataRequest(source, frames=32 if few else None, validation_frames=20 if few else None).open()
     opened_s = time.perf_counter() - began
     info = data.train.info
     space = load_space("demo", data.tasks)
@@ -65,7 +88,7 @@ def train(source: str, steps: int) -> dict[str, float]:
         "mt-edge-baseline-v1", input_shape=(info.height, info.width), head_channels=info.head_channels
     )
     trainer = Trainer(data.train, data.validation)
-    outcome = trainer.train(network, TrainingConfig(iterations=steps, warmup_iterations=0))
+    outcome = trainer.train(network, TrainingConfig(iterations=steps, batch_size=batch_size))
     return {
         "frames": len(data.train) + len(data.validation),
         "steps": steps,
@@ -104,6 +127,7 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=256)
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--batch-size", type=int, default=16)
     parser.add_argument("--archive", action="store_true", help="also train on the archive itself")
     parser.add_argument(
         "--folder", type=Path, help="where the files are written; a temporary folder without it"
@@ -113,20 +137,25 @@ def main() -> None:
     options = parser.parse_args()
     if options.station:
         station, source = options.station
-        done = train(source, options.steps) if station == "train" else prepare(source, options.folder)
-        print(json.dumps(done))
+        if station == "prepare":
+            print(json.dumps(prepare(source, options.folder)))
+        elif station == "pipeline":
+            print(json.dumps(draw(source, options.batch_size)))
+        else:
+            print(json.dumps(train(source, options.steps, options.batch_size, few=station == "few frames")))
         return
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         archive, folder = Path(name) / "made.npz", Path(name) / "prepared"
         size = make_archive(archive, options.frames, options.height, options.width)
         result = {"arrays_mib": round(size / 2**20), "archive_mib": round(archive.stat().st_size / 2**20)}
         print(result, file=sys.stderr)
-        stations = [("prepare", str(archive)), ("train", str(folder))]
+        stations = [("prepare", str(archive)), ("pipeline", str(folder)), ("train", str(folder))]
+        stations.append(("few frames", str(folder)))
         stations += [("train", str(archive))] if options.archive else []
         for station, source in stations:
             command = [sys.executable, __file__, "--station", station, source, "--steps", str(options.steps)]
             done = subprocess.run(
-                [*command, "--folder", str(folder)],
+                [*command, "--batch-size", str(options.batch_size), "--folder", str(folder)],
                 check=True,
                 stdout=subprocess.PIPE,
                 env={**os.environ, "EDGENAS_HOME": str(Path(name) / "home")},
