@@ -13,7 +13,8 @@ from edgenas.studies.table import cell_text
 
 __all__ = ["Panel", "Row", "figure"]
 
-_LABELS, _PANEL, _GAP, _ROW, _TOP, _BOTTOM = 190.0, 190.0, 26.0, 28.0, 62.0, 42.0
+_PANEL, _GAP, _ROW, _TOP, _BOTTOM = 190.0, 26.0, 28.0, 62.0, 42.0
+_LETTER, _LEAST_LABELS = 6.8, 110.0
 
 # The page of a report has a style sheet of its own; this figure stands alone.
 _STYLE = """
@@ -64,12 +65,13 @@ def figure(title: str, description: str, labels: Sequence[str], panels: Sequence
         panels: from left to right.
     """
     height = _TOP + _ROW * len(labels) + _BOTTOM
-    width = _LABELS + (_PANEL + _GAP) * len(panels)
+    left = max(_LEAST_LABELS, 24.0 + _LETTER * max(map(len, labels), default=0))
+    width = left + (_PANEL + _GAP) * len(panels)
     parts = [tag("style", Html(_STYLE)), text(8, 20, title, "axis-title")]
     for index, label in enumerate(labels):
         parts.append(text(8, _y(index), label, "label", dy="0.35em"))
     for number, panel in enumerate(panels):
-        parts += _panel(panel, _LABELS + (_PANEL + _GAP) * number, len(labels))
+        parts += _panel(panel, left + (_PANEL + _GAP) * number, len(labels))
     svg = chart("study", title, description, (width, height), parts, "wide")
     return str(svg).replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1) + "\n"
 

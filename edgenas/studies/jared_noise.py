@@ -144,7 +144,7 @@ def _ratio(value: float | None, reference: float | None) -> float | None:
 def _figure(compared: Sequence[_Comparison]) -> str:
     panels = [
         Panel(
-            f"SD ratio {words}, below 1: less",
+            f"SD ratio {words}",
             [Row(one.spreads[kind].ratio) for one in compared],
             1.0,
             log=True,
@@ -153,7 +153,7 @@ def _figure(compared: Sequence[_Comparison]) -> str:
     ]
     panels.append(Panel("change of the mean, %", [Row(one.change) for one in compared], 0.0))
     return figure(
-        "JAReD against L1: ratio of the spreads",
+        "JAReD against L1: ratio of the spreads (below 1: JAReD is less noisy) and change of the mean",
         "One line per lambda and metric: standard deviation under JAReD divided by that under L1, with the 95% "
         "bootstrap interval over seeds; and the change of the mean in percent.",
         [f"lambda {one.lam:g}: {one.name}" for one in compared],
@@ -172,12 +172,14 @@ def _findings(setup: StudySetup, compared: Sequence[_Comparison], samples: Any) 
         "schedule, with the same seeds.",
     ]
     depth = [one for one in compared if one.task == "depth"]
-    chance = depth[0].spreads["seeds"].chance if depth else None
-    if chance is not None:
+    ranges = {words: depth[0].spreads[kind].chance for kind, words in _KINDS.items()} if depth else {}
+    told_ranges = [
+        f"{words} between {r[0]:.2f} and {r[1]:.2f}" for words, r in ranges.items() if r is not None
+    ]
+    if told_ranges:
         found.append(
-            f"With {setup.seeds} seeds, two equal spreads have a ratio between {chance[0]:.2f} and {chance[1]:.2f} in "
-            "95% of the cases; 'less' and 'more' ask for a ratio outside of it and a bootstrap interval that "
-            "excludes 1."
+            f"With {setup.seeds} seeds, two equal spreads have a ratio {', '.join(told_ranges)} in 95% of the cases; "
+            "'less' and 'more' ask for a ratio outside of it and a bootstrap interval that excludes 1."
         )
     for kind, words in _KINDS.items():
         main = [one for one in depth if one.lam == lam]

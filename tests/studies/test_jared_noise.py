@@ -72,4 +72,4 @@ def test_a_constant_metric_and_few_seeds_are_undefined() -> None:
 
 def test_the_range_of_chance_is_told() -> None:
     said = "\n".join(study_with_noise(0.05, 0.05, seeds=5).findings)
-    assert "With 5 seeds, two equal spreads have a ratio between 0.32 and 3.1" in said
+    assert "With 5 seeds, two equal spreads have a ratio over seeds between 0.32 and 3.1" in said
