@@ -8,8 +8,9 @@ from typing import Any
 
 from edgenas.datasets.inspection.against import compare_samples
 from edgenas.datasets.inspection.alignment import align
+from edgenas.datasets.inspection.camera_border import check_camera_border
 from edgenas.datasets.inspection.depth_kind import check_depth_kind, check_depth_unit
-from edgenas.datasets.inspection.findings import ERROR, Finding, listed
+from edgenas.datasets.inspection.findings import ERROR, WARNING, Finding, listed
 from edgenas.datasets.inspection.images import check_blank_images, check_duplicates
 from edgenas.datasets.inspection.label_order import check_label_order
 from edgenas.datasets.inspection.label_sets import check_label_sets
@@ -18,7 +19,7 @@ from edgenas.datasets.inspection.misplaced import check_misplaced, sound_frames
 from edgenas.datasets.inspection.normal_axes import check_normal_axes, check_normal_directions
 from edgenas.datasets.inspection.regions import FEATURES
 from edgenas.datasets.inspection.sample import Sample, take_sample
-from edgenas.datasets.inspection.splits import find_source
+from edgenas.datasets.inspection.splits import Source, find_source
 from edgenas.datasets.inspection.summary import summarise
 from edgenas.errors import UsageError
 
@@ -99,7 +100,7 @@ def inspect_data(
     found = find_source(source)
     counts = dict(found.counts)
     samples: list[Sample] = []
-    findings: list[Finding] = []
+    findings = _empty(found) if split is None else []
     for name in found.chosen(split):
         try:
             dataset = found.open(name)
@@ -144,6 +145,8 @@ def check_sample(sample: Sample) -> list[Finding]:
     if alignment is not None:
         findings += check_misplaced(sample, alignment)
         findings += check_normal_axes(sample, sound_frames(alignment))
+    displaced = {name for f in findings if f.check in ("mirrored", "turned") for name in f.frames}
+    findings += check_camera_border(sample, displaced)
     return findings + check_label_order(sample, _trusted(findings))
 
 
@@ -169,6 +172,25 @@ def _unreadable(split: str, message: str) -> Finding:
         message,
         "Put right what the message names.",
     )
+
+
+def _empty(source: Source) -> list[Finding]:
+    """Parts that the release has, and this copy has not."""
+    if source.layout is None or source.path is None:
+        return []
+    present = source.layout.parts(source.path)
+    return [
+        Finding(
+            "empty-split",
+            ERROR if folder.is_dir() else WARNING,
+            part,
+            f"There are no {part} frames.",
+            f"{folder} {'is empty' if folder.is_dir() else 'does not exist'}.",
+            "Copy it again, unless it was left out on purpose.",
+        )
+        for part, folder in source.layout.part_folders(source.path).items()
+        if part not in present
+    ]
 
 
 def _broken(sample: Sample) -> Finding:

@@ -34,6 +34,8 @@ class SampledFrame:
         arrays: of `GEOMETRY` what there is: image f32 [h, w, 3] in 0 to 255, segmentation u8, depth f32, normals f32.
         thumbnail: grey picture f32 [16, 16] in 0 to 255, by area.
         label_counts: pixels per label at full size, i64 [256]; None without segmentation.
+        margins: rows above and below, columns left and right of the valid normals (depth without them) and the frame's
+            rows and columns, at full size; None where nothing is valid, and without either.
     """
 
     index: int
@@ -41,6 +43,7 @@ class SampledFrame:
     arrays: Mapping[str, NDArray[Any]]
     thumbnail: NDArray[np.float32]
     label_counts: NDArray[np.int64] | None = None
+    margins: tuple[int, int, int, int, int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,23 @@ def _sampled(dataset: Dataset, index: int) -> SampledFrame:
     arrays = {key: everything[key] for key in GEOMETRY if key in everything}
     labels = arrays.get("segmentation")
     counts = None if labels is None else np.bincount(labels.ravel(), minlength=VOID + 1)
-    return SampledFrame(index, _name(dataset, index), shrink(arrays), _thumbnail(frame.image), counts)
+    small, thumbnail = shrink(arrays), _thumbnail(frame.image)
+    return SampledFrame(index, _name(dataset, index), small, thumbnail, counts, _margins(arrays))
+
+
+def _margins(arrays: Mapping[str, NDArray[Any]]) -> tuple[int, int, int, int, int, int] | None:
+    if "normals" in arrays:
+        valid = (arrays["normals"] != 0).any(axis=-1)
+    elif "depth" in arrays:
+        valid = arrays["depth"] > 0
+    else:
+        return None
+    rows, columns = (np.flatnonzero(valid.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return None
+    height, width = valid.shape
+    below, right = height - 1 - int(rows[-1]), width - 1 - int(columns[-1])
+    return int(rows[0]), below, int(columns[0]), right, height, width
 
 
 def _name(dataset: Dataset, index: int) -> str:

@@ -63,6 +63,10 @@ class Cityscapes(Layout):
         counts = {part: len(_frames(path, folder)) for part, folder in _PARTS.items()}
         return {part: count for part, count in counts.items() if count}
 
+    def part_folders(self, path: Path) -> dict[str, Path]:
+        """The folders of pictures."""
+        return {part: path / "leftImg8bit" / folder for part, folder in _PARTS.items()}
+
     def release(self, path: Path, part: str, options: OpenOptions) -> Release:
         """Reads labelIds where a folder has them, else labelTrainIds; they give the same classes."""
         unit = self.setting(options, "depth", _UNITS)
@@ -78,7 +82,7 @@ class Cityscapes(Layout):
             table = lookup(dict(zip(ids, classes, strict=True)))
             table[[*(i for i in range(_IDS) if stored == "labelIds" and i not in ids), VOID, -1]] = VOID
             channels["segmentation"] = Channel((stored,), partial(_labels, kind=stored, table=table))
-        if "disparity" in kinds:
+        if (path / "disparity").is_dir():
             needs = ("disparity",) if unit == "mtan" else ("disparity", "camera")
             channels["depth"] = Channel(needs, partial(_depth, unit=unit))
             if computed:
@@ -114,7 +118,13 @@ def _labels(files: Mapping[str, Path], *, kind: str, table: NDArray[np.uint8]) -
 
 def _depth(files: Mapping[str, Path], *, unit: str) -> NDArray[Any]:
     stored = read_numbers(files["disparity"])
-    if stored.ndim != 2 or stored.dtype.kind not in "iu" or stored.min() < 0 or stored.max() > 65535:
+    if (
+        stored.ndim != 2
+        or stored.dtype.kind not in "iu"
+        or stored.dtype.itemsize < 2
+        or stored.min() < 0
+        or stored.max() > 65535
+    ):
         raise ValueError(
             f"expected a disparity picture of 16 bits. Received {stored.dtype} {list(stored.shape)}"
         )

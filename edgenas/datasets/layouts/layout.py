@@ -48,6 +48,11 @@ class Layout(ABC):
             UsageError: the release cannot be read.
         """
 
+    def part_folders(self, path: Path) -> dict[str, Path]:
+        """The folder of each part that a whole copy of the release has; empty where that cannot be said."""
+        del path
+        return {}
+
     @abstractmethod
     def release(self, path: Path, part: str, options: OpenOptions) -> Release:
         """The frames of one part of the release.

@@ -32,7 +32,7 @@ class MtanCityscapes(Layout):
     def recognises(self, path: Path) -> bool:
         """Numbered images and labels without normals."""
         return (
-            numbered.first_file(path, "image") is not None
+            numbered.has_frames(path, ("image", "depth", *_CLASSES))
             and bool(self.label_sets(path))
             and not (path / "train" / "normal").is_dir()
         )
@@ -47,6 +47,10 @@ class MtanCityscapes(Layout):
         counts = {part: len(numbered.frames(path, part, kinds)) for part in numbered.PARTS}
         return {part: count for part, count in counts.items() if count}
 
+    def part_folders(self, path: Path) -> dict[str, Path]:
+        """Both parts have a folder."""
+        return {part: path / folder for part, folder in numbered.PARTS.items()}
+
     def release(self, path: Path, part: str, options: OpenOptions) -> Release:
         """One part with the label set wanted."""
         labels = self.chosen_labels(path, options)
@@ -57,7 +61,7 @@ class MtanCityscapes(Layout):
         channels = {"image": Channel(("image",), numbered.image)}
         if labels:
             channels["segmentation"] = Channel(("segmentation",), partial(numbered.labels, table=table))
-        if any("depth" in frame.files for frame in frames):
+        if numbered.has_folder(path, "depth"):
             channels["depth"] = Channel(("depth",), numbered.depth)
         return FileRelease(
             path.resolve().name or self.name,

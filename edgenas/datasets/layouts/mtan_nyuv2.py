@@ -36,7 +36,7 @@ class MtanNyuv2(Layout):
 
     def recognises(self, path: Path) -> bool:
         """Numbered images and normals."""
-        return numbered.first_file(path, "image") is not None and (path / "train" / "normal").is_dir()
+        return numbered.has_frames(path, _KINDS.values()) and (path / "train" / "normal").is_dir()
 
     def label_sets(self, path: Path) -> tuple[str, ...]:
         """Its 13 classes."""
@@ -47,11 +47,15 @@ class MtanNyuv2(Layout):
         counts = {part: len(numbered.frames(path, part, _KINDS)) for part in numbered.PARTS}
         return {part: count for part, count in counts.items() if count}
 
+    def part_folders(self, path: Path) -> dict[str, Path]:
+        """Both parts have a folder."""
+        return {part: path / folder for part, folder in numbered.PARTS.items()}
+
     def release(self, path: Path, part: str, options: OpenOptions) -> Release:
         """One part, with the targets that exist."""
         self.chosen_labels(path, options)
         frames = numbered.frames(path, part, _KINDS)
-        kinds = {kind for frame in frames for kind in frame.files}
+        kinds = {kind for kind, folder in _KINDS.items() if numbered.has_folder(path, folder)}
         table = lookup({-1: VOID, VOID: VOID, **{number: number for number in range(len(NYUV2_13))}})
         channels = {"image": Channel(("image",), numbered.image)}
         if "segmentation" in kinds:

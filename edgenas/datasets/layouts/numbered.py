@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +13,20 @@ from edgenas.datasets.layouts.listing import list_files, matched
 from edgenas.datasets.layouts.release import FrameFiles
 from edgenas.datasets.layouts.values import as_bytes_rgb, as_depth, as_labels, as_normals
 
-__all__ = ["PARTS", "depth", "first_file", "frames", "image", "labels", "normals"]
+__all__ = ["PARTS", "depth", "frames", "has_folder", "has_frames", "image", "labels", "normals"]
 
 PARTS = {"train": "train", "test": "val"}
 """Our name of each part, and its folder."""
 
 
-def first_file(path: Path, kind: str) -> Path | None:
-    """Any file of one kind in the training part; None where there is none."""
-    return next(iter(list_files(path / "train" / kind, ".npy").values()), None)
+def has_frames(path: Path, kinds: Iterable[str]) -> bool:
+    """Whether the training part has a file of one of the kinds; which one a broken copy lacks is not known."""
+    return any(list_files(path / "train" / kind, ".npy") for kind in kinds)
+
+
+def has_folder(path: Path, kind: str) -> bool:
+    """Whether a part has a folder of that kind, files in it or not: what is empty there is missing."""
+    return any((path / part / kind).is_dir() for part in PARTS.values())
 
 
 def frames(path: Path, part: str, kinds: Mapping[str, str] | Sequence[str]) -> list[FrameFiles]:

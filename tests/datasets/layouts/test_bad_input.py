@@ -10,8 +10,10 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
 from edgenas.datasets import load_dataset
+from edgenas.datasets.inspection import inspect_data
 from edgenas.errors import UsageError
 
 STEM = "aachen/aachen_000002_000019"
@@ -263,3 +265,39 @@ def test_the_mat_file_and_its_neighbours(tmp_path: Path, writers: Any, make_fram
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     fails(r"nyu_depth_v2_labeled\.mat cannot be read as an HDF5 file", split="test")
+
+
+@pytest.mark.parametrize("kind", ["image", "label", "depth", "normal"])
+@pytest.mark.parametrize(("part", "split"), [("train", "all"), ("val", "test")])
+def test_a_kind_that_is_missing_altogether_is_no_smaller_data_set(
+    rooms_folder: Path, kind: str, part: str, split: str
+) -> None:
+    for file in (rooms_folder / part / kind).iterdir():
+        file.unlink()
+    with pytest.raises(UsageError, match=r"(\d+) of \1 frames .* are missing files"):
+        load_dataset(str(rooms_folder), split)
+
+
+def test_disparity_missing_from_one_part_is_no_smaller_data_set(streets_folder: Path) -> None:
+    shutil.rmtree(streets_folder / "disparity/val")
+    with pytest.raises(UsageError, match="has no disparity file"):
+        load_dataset(str(streets_folder), "test")
+    assert load_dataset(str(streets_folder), "test", tasks=("segmentation",)).info.tasks == ("segmentation",)
+
+
+def test_disparity_of_eight_bits_is_refused(streets_folder: Path) -> None:
+    path = streets_folder / f"disparity/train/{STEM}_disparity.png"
+    Image.fromarray((np.array(Image.open(path)) >> 8).astype(np.uint8)).save(path)
+    dataset = load_dataset(str(streets_folder), "all")
+    with pytest.raises(UsageError, match=r"disparity.png: expected a disparity picture of 16 bits"):
+        dataset.arrays()
+
+
+@pytest.mark.parametrize(("remove_folder", "severity"), [(False, "error"), (True, "warning")])
+def test_an_empty_part_is_reported(rooms_folder: Path, remove_folder: bool, severity: str) -> None:
+    shutil.rmtree(rooms_folder / "val")
+    if not remove_folder:
+        (rooms_folder / "val/image").mkdir(parents=True)
+    found = [f for f in inspect_data(str(rooms_folder)).findings if f.check == "empty-split"]
+    assert [(f.severity, f.split) for f in found] == [(severity, "test")]
+    assert "val" in found[0].evidence
