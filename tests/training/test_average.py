@@ -23,7 +23,7 @@ from edgenas.training.average import WeightAverage  # noqa: E402
 from edgenas.training.config import TrainingConfig, load_training_preset  # noqa: E402
 from edgenas.training.trainer import Trainer, TrainingResult  # noqa: E402
 
-PLAIN = load_training_preset("proxy", iterations=10, batch_size=4, augment=False)
+PLAIN = load_training_preset("proxy", iterations=6, batch_size=4, augment=False)
 AVERAGED = replace(PLAIN, ema_decay=0.8)
 
 
@@ -37,6 +37,11 @@ def network(trainer: Trainer) -> Architecture:
     space = load_space("demo", ("depth",))
     decisions = {**space.default(), **{f"stage{s}.width_multiplier": 0.5 for s in range(1, 5)}}
     return space.architecture(decisions, input_shape=(32, 64), head_channels={"depth": 1})
+
+
+@pytest.fixture(scope="module")
+def averaged(trainer: Trainer, network: Architecture) -> TrainingResult:
+    return trainer.train(network, AVERAGED)
 
 
 def weights(result: TrainingResult) -> list[np.ndarray]:
@@ -62,7 +67,9 @@ def test_the_average_is_the_weighted_mean_of_the_steps(decay: float, values: lis
     np.testing.assert_allclose(variable.numpy(), expected, rtol=1e-3, atol=2e-3)
 
 
-def test_a_training_hands_out_the_average_of_its_steps(trainer: Trainer, network: Architecture) -> None:
+def test_a_training_hands_out_the_average_of_its_steps(
+    trainer: Trainer, network: Architecture, averaged: TrainingResult
+) -> None:
     seen = []
     state = None
     for step in range(1, PLAIN.iterations + 1):  # the plain run step by step: the weights after each
@@ -70,7 +77,6 @@ def test_a_training_hands_out_the_average_of_its_steps(trainer: Trainer, network
         result = trainer.train(network, PLAIN, until_step=until, state=state)
         state = result.state
         seen.append([w.copy() for w in weights(result)])
-    averaged = trainer.train(network, AVERAGED)
     shares = 0.8 ** np.arange(PLAIN.iterations)[::-1]
     for position, got in enumerate(weights(averaged)):
         expected = np.average([w[position] for w in seen], axis=0, weights=shares)
@@ -78,15 +84,16 @@ def test_a_training_hands_out_the_average_of_its_steps(trainer: Trainer, network
     assert any(np.abs(a - b).max() > 1e-3 for a, b in zip(weights(averaged), seen[-1], strict=True))
 
 
-def test_an_averaged_run_goes_on_exactly(trainer: Trainer, network: Architecture) -> None:
-    whole = trainer.train(network, AVERAGED)
+def test_an_averaged_run_goes_on_exactly(
+    trainer: Trainer, network: Architecture, averaged: TrainingResult
+) -> None:
     first = trainer.train(network, AVERAGED, until_step=4)
     elsewhere = Trainer(trainer.train_set, trainer.validation_set)
     for part in (trainer, elsewhere):  # the one that paused at step 4, and one that knows nothing of it
         second = part.train(network, AVERAGED, state=first.state)
-        assert second.metrics == whole.metrics
-        assert second.history == whole.history
-        assert all(np.array_equal(a, b) for a, b in zip(weights(second), weights(whole), strict=True))
+        assert second.metrics == averaged.metrics
+        assert second.history == averaged.history
+        assert all(np.array_equal(a, b) for a, b in zip(weights(second), weights(averaged), strict=True))
 
 
 def test_the_identity_of_runs_from_before_the_average_is_kept() -> None:
