@@ -54,18 +54,18 @@ def test_evaluations_leave_the_training_as_it_is(
     assert load_trained(whole.folder).evaluations == whole.evaluations
 
 
-@pytest.mark.parametrize("killed_at", [1, 3])
 def test_a_kill_loses_no_evaluation(
-    killed_at: int, data: OpenData, network: Architecture, whole: TrainedNetwork, tmp_path: Path
+    data: OpenData, network: Architecture, whole: TrainedNetwork, tmp_path: Path
 ) -> None:
     def kill(progress: object) -> None:
-        if getattr(progress, "step", 0) == killed_at:
+        if getattr(progress, "step", 0) == 3:
             raise Killed
 
     with pytest.raises(Killed):
         train_network(network, data, CONFIG, tmp_path, evaluate_at=(2, 4), on_step=kill)
     # Every 100 steps there is a checkpoint: these are made again, what was evaluated is not.
-    lines = (tmp_path / EVALUATIONS_FILE).read_text() if killed_at > 2 else ""
+    lines = (tmp_path / EVALUATIONS_FILE).read_text()
+    assert lines.count("\n") == 1
     resumed = train_network(network, data, CONFIG, tmp_path, evaluate_at=(2, 4))
     assert resumed.evaluations == whole.evaluations and resumed.metrics == whole.metrics
     assert weights(resumed) == weights(whole)
