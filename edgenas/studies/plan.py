@@ -163,7 +163,8 @@ class StudySetup:
         return (
             f"{name} of the space {space}, trained on {len(data.train)} frames of {info.name} at {info.height}x"
             f"{info.width}; every number is on the {len(data.validation)} validation frames. {self.config.iterations} "
-            f"steps of {self.config.batch_size} frames by the schedule {Path(self.schedule).name}; {self.seeds} seed{'s' if self.seeds > 1 else ''}, "
+            f"steps of {self.config.batch_size} frames by the schedule {Path(self.schedule).name}; "
+            f"{self.seeds} seed{'s' if self.seeds > 1 else ''}, "
             f"95% bootstrap intervals over them{'' if self.seeds >= _ENOUGH_SEEDS else _TOO_FEW}."
         )
 
