@@ -153,7 +153,9 @@ _ONESHOT_TRIALS = 500
     "--batch-size", type=click.IntRange(1), help="Frames per step, instead of the schedule's. [proxy: 16]"
 )
 @click.option("--learning-rate", type=float, help="Peak rate, instead of the schedule's. [proxy: 0.003]")
-@click.option("--loss-weights", help="Preset of Table 8; by default the one that fits the data.")
+@click.option(
+    "--loss-weights", help="ce=1,l1=0.95,..., or a preset of Table 8; by default the one that fits."
+)
 @click.option(
     "--remeasure",
     type=click.IntRange(0),
