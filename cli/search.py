@@ -142,7 +142,7 @@ _ONESHOT_TRIALS = 500
     "--proxy",
     default="proxy",
     show_default=True,
-    help="Schedule of every candidate: proxy, final, adashare, paper-proxy or a .toml file.",
+    help="Schedule of every candidate: proxy, modern, adashare, paper-proxy or a .toml file.",
 )
 @click.option(
     "--iterations",

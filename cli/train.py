@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -141,8 +142,9 @@ def command(run: Path | None, architecture: str | None, as_json: bool, **options
     for trained in results:
         click.echo(f"Model: {trained.model_path}")
     named = architecture is not None or options["out"] is not None or seeds
-    source = f"--trained {results[0].folder}" if named else run or ""
-    click.echo(f"Next: edgenas export --int8 {source}".rstrip())
+    where = shlex.quote(str(folder if named else run or newest_run()))
+    source = f"--trained {shlex.quote(str(results[0].folder))}" if named else where
+    click.echo(f"Next: edgenas evaluate {where}\n      edgenas export --int8 {source}")
 
 
 def _tell(advance: Callable[[float, float, str], None], step: Progress) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edgenas.device_profiles.host_facts import file_sha256
 from edgenas.evaluation.bootstrap import frame_intervals
+from edgenas.evaluation.content import ContentHash
 from edgenas.evaluation.data_choice import ChosenData
 from edgenas.evaluation.depth_sums import DepthSums
 from edgenas.evaluation.frame_sums import FrameSums
@@ -90,10 +91,16 @@ def evaluate(
     predict = FullSize(model, tasks, len(info.class_names))
     accumulators = {task: get_task(task).new_metrics(info) for task in tasks}
     sums = {task: made for task in tasks if (made := _sums_of(task, info.class_names)) is not None}
+    content = {name: ContentHash() for name in ("image", *tasks)}
     observers: dict[str, list[Observer]] = {
-        task: [accumulators[task], *([sums[task]] if task in sums else [])] for task in tasks
+        task: [accumulators[task], content[task], *([sums[task]] if task in sums else [])] for task in tasks
     }
-    observe(predict, chosen.dataset, observers, batch_size=batch_size, on_frames=on_frames)
+
+    def seen(images: NDArray[np.uint8]) -> Mapping[str, NDArray[Any]]:
+        content["image"].update(images)
+        return predict(images)
+
+    observe(seen, chosen.dataset, observers, batch_size=batch_size, on_frames=on_frames)
     result: dict[str, Any] = {}
     for task in tasks:
         result[task] = {name: _plain(value) for name, value in accumulators[task].result().items()}
@@ -107,6 +114,7 @@ def evaluate(
         "parameters": parameters,
         "compat": {"adashare": public},
         **identity_of_evaluation(subject, chosen, tasks),
+        "content": {name: it.short() for name, it in content.items()},
         "kind": model.kind,
         "dtype": model.dtype,
         "frame_size": [info.height, info.width],

@@ -15,7 +15,6 @@ from edgenas.evaluation.subjects import find_subjects
 
 __all__ = ["StoredRun", "read_runs"]
 
-_FRAMES = ("data_fingerprint", "split", "frames")
 _PREFERRED = ("test", "all", "validation", "train")
 
 
@@ -67,14 +66,31 @@ def read_runs(paths: Sequence[Path], split: str | None = None) -> list[list[Stor
             runs.append((label, path.resolve().name, subject.model, rows))
         found.append(runs)
     frames = _common_frames([run for runs in found for run in runs])
-    return [
+    chosen = [
         [StoredRun(label, given, path, _widest(rows, frames)) for label, given, path, rows in runs]
         for runs in found
     ]
+    _require_same_truth([run for runs in chosen for run in runs])
+    return chosen
 
 
 def _key(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in _FRAMES)
+    """The frames of an evaluation; the same images are the same frames, whichever label set was opened with them."""
+    images = (row.get("content") or {}).get("image")
+    return images or row["data_fingerprint"], row["split"], row["frames"]
+
+
+def _require_same_truth(runs: Sequence[StoredRun]) -> None:
+    """Refuses networks that were held against different truth in a task that both have."""
+    first: dict[str, StoredRun] = {}
+    for run in runs:
+        for task, truth in (run.result.get("content") or {}).items():
+            other = first.setdefault(task, run)
+            if other.result["content"][task] != truth:
+                raise UsageError(
+                    f"{other.label} and {run.label} cannot be compared: the truth of {task} that they were evaluated "
+                    f"against differs ({other.result['data']} and {run.result['data']})."
+                )
 
 
 def _common_frames(runs: Sequence[tuple[str, str, Path, list[dict[str, Any]]]]) -> tuple[Any, ...]:

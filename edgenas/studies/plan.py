@@ -53,12 +53,19 @@ class Planned:
         """Steps whose metrics are kept, the last one included: a function of the schedule, so that studies share."""
         return late_steps(self.config.iterations)
 
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """{loss term: weight} of what counts; of a task that a user added its default weights, too."""
+        given = self.config.loss_weights
+        weights = {**given.by_loss(), **given.of_tasks(self.architecture.tasks)}
+        return {term: weight for term, weight in weights.items() if weight}
+
     @cached_property
     def key(self) -> str:
         """Name of its folder: the same for the same architecture, configuration, data and evaluations."""
         made_from = {
             "architecture": self.architecture.to_dict(),
-            "config": _config_key(self.config),
+            "config": {**_config_key(self.config), "loss_weights": self.loss_weights},
             "data": self.fingerprints,
             "evaluate_at": self.evaluate_at,
         }
@@ -66,13 +73,13 @@ class Planned:
 
 
 def _config_key(config: TrainingConfig) -> dict[str, Any]:
-    """The configuration so that fields which later versions add leave the keys of earlier trainings as they are."""
-    key: dict[str, Any] = {"loss_weights": {k: v for k, v in config.loss_weights.by_loss().items() if v}}
-    for field in fields(config):
-        value = getattr(config, field.name)
-        if field.name in _FIRST_FIELDS or (field.name not in key and value != field.default):
-            key[field.name] = value
-    return key
+    """The configuration without its loss weights.
+
+    Fields which later versions add leave the keys of earlier trainings as they are.
+    """
+    values = {field.name: (getattr(config, field.name), field.default) for field in fields(config)}
+    del values["loss_weights"]
+    return {n: value for n, (value, default) in values.items() if n in _FIRST_FIELDS or value != default}
 
 
 def late_steps(iterations: int) -> tuple[int, ...]:

@@ -75,7 +75,7 @@ class Sample:
                     "key": plan.key,
                     "seed": plan.config.seed,
                     "tasks": list(plan.architecture.tasks),
-                    "loss_weights": {k: v for k, v in plan.config.loss_weights.by_loss().items() if v},
+                    "loss_weights": plan.loss_weights,
                     "metrics": outcome.metrics,
                     "late": dict(zip(map(str, plan.evaluate_at), outcome.late, strict=True)),
                     "seconds": round(outcome.seconds, 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ def _run(
     weights: str = "ce",
     split: str = "validation",
     data: str = "city",
+    content: Mapping[str, str] | None = None,
     **tasks: Any,
 ) -> Path:
     """A folder as train and evaluate leave it."""
@@ -66,6 +67,7 @@ def _run(
             "split": split, "frames": 500, "tasks": sorted(tasks), "kind": "keras", "dtype": "float32",
             "architecture_hash": network.hash, "training": {"config": config, "data": "fingerprint"},
             "compat": {"adashare": {}}, "seconds": 1.0,
+            **({"content": dict(content)} if content else {}),
         },
     )  # fmt: skip
     return folder
@@ -175,6 +177,32 @@ def test_other_frames_are_refused(tmp_path: Path, compare_command: Callable[...,
         compare_command(ours, _run(tmp_path, "indoors", weights="c", data="rooms", depth=(0.01, 0.3)))
     with pytest.raises(UsageError, match="no stored evaluation on the test split"):
         compare_command(ours, "--split", "test")
+
+
+def test_the_same_frames_with_other_label_sets(tmp_path: Path, compare_command: Callable[..., str]) -> None:
+    """A depth-only network opens the first label set of an archive, which has nothing to do with depth."""
+
+    def run(name: str, data: str, content: Mapping[str, str], **tasks: Any) -> Path:
+        return _run(tmp_path, name, weights=name, data=data, content=content, **tasks)
+
+    joint = run(
+        "joint", "a#seg40", {"image": "i", "depth": "d", "segmentation": "40"},
+        depth=(0.01, 0.3), segmentation=(20, 50),
+    )  # fmt: skip
+    labels = run("labels", "a#seg40", {"image": "i", "segmentation": "40"}, segmentation=(20, 40))
+    depth = run("depth", "a", {"image": "i", "depth": "d"}, depth=(0.02, 0.3))
+    single = ("--single", f"depth={depth}", "--single", f"segmentation={labels}")
+    rows = json.loads(compare_command(joint, *single, "--json"))["rows"]
+    [delta] = [row["delta"] for row in rows if row["model"] == "joint"]
+    assert [delta[task]["percent"] for task in ("segmentation", "depth")] == pytest.approx([12.5, 25.0])
+    fewer = run("fewer", "a", {"image": "i", "segmentation": "13"}, segmentation=(40, 50))
+    with pytest.raises(
+        UsageError, match=r"joint and fewer .*truth of segmentation .*differs \(a#seg40 and a\)"
+    ):
+        compare_command(joint, fewer)
+    mirrored = run("mirrored", "a", {"image": "m", "depth": "d"}, depth=(0.02, 0.3))
+    with pytest.raises(UsageError, match="different frames"):
+        compare_command(joint, mirrored)
 
 
 def test_results_of_other_weights_do_not_count(tmp_path: Path, compare_command: Callable[..., str]) -> None:

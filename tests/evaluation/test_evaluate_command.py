@@ -58,6 +58,7 @@ def test_the_contract(trained, evaluate_command: Command, kind: str) -> None:  #
     for task, metrics in _CONTRACT.items():
         assert set(result[task]) == metrics, task
         assert set(result["intervals"][task]) == metrics - {"per_class_iou"}, task
+    assert set(result["content"]) == {"image", *_CONTRACT}
     assert isinstance(result["parameters"], int) and 0 < result["parameters"] < 10**6
     assert {"miou", "pixel_accuracy", "abs_error", "mean_angle_deg"} <= set(result["compat"]["adashare"])
     assert (result["split"], result["frames"], result["kind"]) == (

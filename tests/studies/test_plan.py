@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,8 @@ from made_up import setup
 
 from edgenas.studies.plan import late_steps, unique
 from edgenas.studies.table9 import TASKS, plan_table9
+from edgenas.tasks import get_task
+from edgenas.tasks.plugins import load_task_module
 from edgenas.training.loss_weights import LossWeights
 
 WEIGHTS = LossWeights(ce=0.5, l1=1.0)
@@ -75,3 +78,16 @@ def test_table9_is_seven_rows_seed_by_seed() -> None:
         ("depth",),
         ("depth", "segmentation"),
     ]
+
+
+def test_the_default_weights_of_a_users_task_are_part_of_the_key(
+    own_tasks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (task,) = load_task_module(own_tasks)
+    plan = setup(1).plan("a", ("edges",), WEIGHTS, 0)
+    assert plan.loss_weights == {"CE": 0.5, "L1": 1.0, "edges.BCE": 1.0}
+    named = replace(plan.config, loss_weights=replace(WEIGHTS, others=(("edges.BCE", 0.0),)))
+    assert replace(plan, config=named).loss_weights == {"CE": 0.5, "L1": 1.0}
+    first = plan.key
+    monkeypatch.setattr(type(get_task(task)), "default_loss_weights", {"BCE": 3.0})
+    assert replace(plan, label="b").key != first
