@@ -1,10 +1,12 @@
 """Labels that a release holds more than once: they must say the same.
 
-Official Cityscapes may have labelIds and labelTrainIds, MTAN's and AdaShare's have label_19, label_7 and label.
+Official Cityscapes may have labelIds and labelTrainIds, MTAN's and AdaShare's have label_19, label_7 and label,
+an archive seg13 and seg40.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +14,17 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenas.datasets.classes import CITYSCAPES_7, CITYSCAPES_7_OF_19, CITYSCAPES_19, VOID
+from edgenas.datasets.archive import ArchiveDataset
+from edgenas.datasets.archive_file import ArchiveFile
+from edgenas.datasets.classes import (
+    CITYSCAPES_7,
+    CITYSCAPES_7_OF_19,
+    CITYSCAPES_19,
+    NYUV2_13,
+    NYUV2_13_OF_40,
+    NYUV2_40,
+    VOID,
+)
 from edgenas.datasets.dataset import Dataset
 from edgenas.datasets.inspection.findings import ERROR, Finding, listed
 from edgenas.datasets.inspection.label_order import check_label_order
@@ -31,6 +43,10 @@ __all__ = ["check_label_sets"]
 _DIFFERENT = 0.02
 _SAME = 0.98
 _TRAIN_IDS = "labelTrainIds"
+_COARSER = (
+    (CITYSCAPES_19, CITYSCAPES_7, CITYSCAPES_7_OF_19),
+    (NYUV2_40, NYUV2_13, NYUV2_13_OF_40),
+)
 
 
 def check_label_sets(
@@ -44,14 +60,15 @@ def check_label_sets(
         sample: its frames.
         known: what was found in them, which is not said again.
     """
-    if source.layout is None or source.path is None or "segmentation" not in sample.keys:
+    if source.path is None or "segmentation" not in sample.keys:
         return []
     try:
-        if source.layout.name == "cityscapes":
+        if source.layout is not None and source.layout.name == "cityscapes":
             return _train_ids(dataset, sample)
         findings = []
-        for name in source.layout.label_sets(source.path):
-            other = _opened(source, name, sample)
+        names = _label_sets(source, dataset)
+        for name in names:
+            other = _opened(source, name, names, sample)
             if other is not None:
                 found = [f for check in _CHECKS for f in check(other) if f.severity == ERROR]
                 findings += [replace(f, what=f"{name}: {f.what}") for f in found if not _among(f, known)]
@@ -79,21 +96,32 @@ def _among(finding: Finding, known: Sequence[Finding]) -> bool:
     return any(what == (one.check, one.frames, one.numbers.get("arrays")) for one in known)
 
 
-def _opened(source: Source, name: str, sample: Sample) -> Sample | None:
+def _label_sets(source: Source, dataset: Dataset) -> tuple[str, ...]:
+    """The label sets of a release or an archive, the one opened by default first."""
+    if source.layout is not None and source.path is not None:
+        return source.layout.label_sets(source.path)
+    if not isinstance(dataset, ArchiveDataset) or source.path is None:
+        return ()  # a prepared folder has one; a large archive would be unpacked once more for each
+    own = f"seg{len(dataset.info.class_names)}"
+    keys = (key for key in ArchiveFile(source.path).keys if re.fullmatch(r"seg[1-9]\d*", key))
+    return (own, *sorted(key for key in keys if key != own))
+
+
+def _opened(source: Source, name: str, names: Sequence[str], sample: Sample) -> Sample | None:
     """The same frames with that label set; None where they are opened already."""
-    if source.layout is None or _is_default(source, name):
+    if _is_default(source, name, names):
         return None
-    dataset = load_dataset(f"{source.layout.name}:{source.path}#{name}", sample.split)
+    layout = f"{source.layout.name}:" if source.layout is not None else ""
+    dataset = load_dataset(f"{layout}{source.path}#{name}", sample.split)
     other = take_sample(dataset, sample.split, len(sample.frames) + len(sample.broken))
     if other.broken:
         raise UsageError(other.broken[0][1])
     return other
 
 
-def _is_default(source: Source, name: str) -> bool:
+def _is_default(source: Source, name: str, names: Sequence[str]) -> bool:
     wanted = source.text.rpartition("#")[2].partition(",")[0] if "#" in source.text else ""
-    sets = source.layout.label_sets(source.path) if source.layout and source.path else ()
-    return name == (wanted if wanted in sets else sets[0])
+    return name == (wanted if wanted in names else names[0])
 
 
 def _train_ids(dataset: Dataset, sample: Sample) -> list[Finding]:
@@ -165,12 +193,13 @@ def _categories(sample: Sample, other: Sample) -> tuple[NDArray[np.uint8] | None
     """Tables that bring the labels of both to the same classes; None where no relation is known."""
     names = (sample.info.class_names, other.info.class_names)
     same = np.arange(VOID + 1, dtype=np.uint8)
-    coarse = np.full(VOID + 1, VOID, np.uint8)
-    coarse[: len(CITYSCAPES_7_OF_19)] = CITYSCAPES_7_OF_19
     if names[0] == names[1]:
         return same, same
-    if names == (CITYSCAPES_19, CITYSCAPES_7):
-        return coarse, same
-    if names == (CITYSCAPES_7, CITYSCAPES_19):
-        return same, coarse
+    for fine, coarse, groups in _COARSER:
+        table = np.full(VOID + 1, VOID, np.uint8)
+        table[: len(groups)] = groups
+        if names == (fine, coarse):
+            return table, same
+        if names == (coarse, fine):
+            return same, table
     return None, None
