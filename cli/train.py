@@ -52,7 +52,8 @@ __all__ = ["command"]
 @click.option("--learning-rate", type=float, help="Peak rate, instead of the schedule's.")
 @click.option(
     "--loss-weights",
-    help="ce=1,l1=0.95,..., a preset of Table 8 such as nyuv2/ednas, or ours, nyuv2/modern; by default the run's own choice, or what fits the schedule and the data.",
+    help="ce=1,l1=0.95,..., a preset of Table 8 such as nyuv2/ednas, or ours, nyuv2/modern; by default the run's "
+    "own choice, or what fits the schedule and the data.",
 )
 @click.option(
     "--weighting",
