@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-
 import click
+
+from edgenas.cli.lazy_group import LazyGroup
 
 __all__ = ["command"]
 
@@ -16,29 +16,14 @@ _COMMANDS = {
 }
 
 
-class _LazyCommands(click.Group):
-    """Imports a subcommand when it is called."""
+class _Data(LazyGroup):
+    """What is done with data sets."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The subcommands in the order in which they are used."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports the subcommand; None when there is none of that name."""
-        if cmd_name not in _COMMANDS:
-            return None
-        command = importlib.import_module(f"edgenas.cli.data_{cmd_name}").command
-        if not isinstance(command, click.Command):
-            raise TypeError(f"edgenas.cli.data_{cmd_name}.command is not a click command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Lists the subcommands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+    commands_help = _COMMANDS
+    prefix = "data_"
 
 
-@click.group(name="data", cls=_LazyCommands)
+@click.group(name="data", cls=_Data)
 def command() -> None:
     """Look at data sets in their own layouts, and prepare them for training.
 

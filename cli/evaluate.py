@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -132,6 +130,7 @@ def _write_files(
 ) -> None:
     from edgenas.evaluation.pictures import write_pictures
     from edgenas.storage import write_text_atomic
+    from edgenas.text_tables import csv_text
 
     if options["pictures"] is not None:
         folder = options["pictures"] / subject.label if several else options["pictures"]
@@ -142,13 +141,10 @@ def _write_files(
             raise UsageError("--confusion needs segmentation, which the network or the data do not have.")
         path = options["confusion"]
         path = path.with_name(f"{path.stem}_{subject.label}{path.suffix}") if several else path
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        names = chosen.dataset.info.class_names
-        writer.writerow(["true \\ predicted", *names])
-        writer.writerows([name, *row] for name, row in zip(names, done.confusion.tolist(), strict=True))
-        write_text_atomic(path, out.getvalue())
-        done.result["confusion"] = done.confusion.tolist()
+        names, pixels = chosen.dataset.info.class_names, done.confusion.tolist()
+        rows = [[name, *row] for name, row in zip(names, pixels, strict=True)]
+        write_text_atomic(path, csv_text([["true \\ predicted", *names], *rows]))
+        done.result["confusion"] = pixels
         say(f"Confusion matrix in {path}")
 
 

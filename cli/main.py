@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -10,6 +9,8 @@ from typing import Any
 
 import click
 
+from edgenas.cli.lazy_group import LazyGroup
+from edgenas.cli.output import say
 from edgenas.errors import EdgenasError
 
 __all__ = ["main"]
@@ -37,23 +38,16 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """Imports a command's module when the command is called, not for `--help`."""
+class _Edgenas(LazyGroup):
+    """The whole: what is true of every command."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands in the order of the way through the house."""
-        return list(_COMMANDS)
+    commands_help = _COMMANDS
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports the command; None when there is none of that name."""
-        if cmd_name not in _COMMANDS:
-            return None
-        _plain_remarks()
-        module = importlib.import_module(f"edgenas.cli.{cmd_name}")
-        command = module.command
-        if not isinstance(command, click.Command):
-            raise TypeError(f"edgenas.cli.{cmd_name}.command is not a click command")
-        return command
+        """Imports the command; what the package logs is shown from then on."""
+        if cmd_name in _COMMANDS:
+            _plain_remarks()
+        return super().get_command(ctx, cmd_name)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -76,13 +70,8 @@ class _LazyGroup(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
             return 0
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Lists the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
 
-
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Edgenas, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
 @click.option(
     _TASK_MODULE,
@@ -118,26 +107,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        _complain("Interrupted. What was finished is stored; the same command goes on from there.")
+        say("Interrupted. What was finished is stored; the same command goes on from there.")
         sys.exit(130)
     except EdgenasError as error:
         if debug:
             raise
-        _complain(f"Error: {error}")
+        say(f"Error: {error}")
         sys.exit(error.exit_code)
     except MemoryError:
-        _complain("Error: out of memory. Use a smaller --batch-size or fewer frames.")
+        say("Error: out of memory. Use a smaller --batch-size or fewer frames.")
         sys.exit(1)
     except OSError as error:
         if debug:
             raise
         place = f" ({error.filename})" if error.filename else ""
-        _complain(f"Error: {error.strerror or error}{place}. Run again with --debug for the details.")
+        say(f"Error: {error.strerror or error}{place}. Run again with --debug for the details.")
         sys.exit(1)
     except Exception as error:
         if debug:
             raise
-        _complain(
+        say(
             f"Error: {type(error).__name__}: {error}\nThis is a fault of edgenas. Run again with --debug and report it."
         )
         sys.exit(1)
@@ -175,12 +164,8 @@ def _plain_remarks() -> None:
         """Writes to what stderr is now: a live view takes its place for a while."""
 
         def emit(self, record: logging.LogRecord) -> None:
-            _complain(self.format(record))
+            say(self.format(record))
 
     logger = logging.getLogger("edgenas")
     if not logger.handlers:
         logger.addHandler(Remarks())
-
-
-def _complain(text: str) -> None:
-    click.echo(text, err=True)

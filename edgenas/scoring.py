@@ -10,7 +10,7 @@ Metrics are nested dictionaries {task: {metric: value}}; None stands for a metri
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from edgenas.errors import UsageError, unknown_name
@@ -23,9 +23,11 @@ __all__ = [
     "REWARD_PRESETS",
     "MetricWeights",
     "Metrics",
+    "defined",
     "delta_metric",
     "delta_task",
     "delta_total",
+    "mean_of_defined",
     "quality",
     "reward",
 ]
@@ -83,10 +85,10 @@ def quality(metrics: Metrics, baseline_metrics: Metrics, weights: MetricWeights 
     for task, values in metrics.items():
         total = weight_sum = 0.0
         for metric, weight in _metric_weights(task, weights).items():
-            base = _defined(baseline_metrics[task].get(metric))
+            base = defined(baseline_metrics[task].get(metric))
             if base is None or weight == 0.0:
                 continue
-            ratio = _ratio(_defined(values.get(metric)), base, HIGHER_IS_BETTER[task][metric])
+            ratio = _ratio(defined(values.get(metric)), base, HIGHER_IS_BETTER[task][metric])
             total += weight * ratio
             weight_sum += weight
         if weight_sum > 0.0:
@@ -136,7 +138,7 @@ def delta_metric(value: float | None, reference: float | None, *, higher_is_bett
     Returns:
         Percent, or None where it is undefined: a value is None or not finite, or the reference is 0.
     """
-    m, s = _defined(value), _defined(reference)
+    m, s = defined(value), defined(reference)
     if m is None or s is None or s == 0.0:
         return None
     change = (m - s) / s * 100.0
@@ -168,13 +170,13 @@ def delta_task(
         delta_metric(values.get(name), references.get(name), higher_is_better=_direction(task, name))
         for name in names
     ]
-    return _mean(deltas)
+    return mean_of_defined(deltas)
 
 
 def delta_total(metrics: Metrics, reference_metrics: Metrics) -> float | None:
     """Eq. 12: mean of `delta_task` over the tasks that both hold, in percent; None when none is defined."""
     deltas = [delta_task(t, metrics[t], reference_metrics[t]) for t in metrics if t in reference_metrics]
-    return _mean(deltas)
+    return mean_of_defined(deltas)
 
 
 def _metric_weights(task: str, weights: MetricWeights | None) -> dict[str, float]:
@@ -200,13 +202,15 @@ def _ratio(value: float | None, base: float, higher_is_better: bool) -> float:
     return min(max(m / b if higher_is_better else b / m, RATIO_RANGE[0]), RATIO_RANGE[1])
 
 
-def _defined(value: float | None) -> float | None:
+def defined(value: float | None) -> float | None:
+    """A metric as it is stored: None where it is missing, NaN or infinite."""
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def _mean(values: list[float | None]) -> float | None:
-    defined = [value for value in values if value is not None]
-    return math.fsum(defined) / len(defined) if defined else None
+def mean_of_defined(values: Iterable[float | None]) -> float | None:
+    """The mean of the values that are not None; None where there is none."""
+    given = [value for value in values if value is not None]
+    return math.fsum(given) / len(given) if given else None
 
 
 def _known_task(task: str) -> str:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from edgenas.datasets import dataset as dataset_module
 from edgenas.datasets.archive_file import ArchiveFile
 from edgenas.datasets.classes import class_names_for
-from edgenas.datasets.dataset import Dataset
+from edgenas.datasets.dataset import Dataset, evenly_spread
 from edgenas.datasets.records import DatasetInfo
 from edgenas.errors import UsageError, unknown_name
 from edgenas.tasks import TASKS, Target
@@ -93,7 +93,7 @@ class ArchiveDataset(Dataset):
         if frames == len(self._index):
             frames = None  # all there are, whether asked for or not: the same data, the same fingerprint
         if frames is not None and frames <= len(self._index):
-            self._index = self._index[np.arange(frames) * len(self._index) // frames]
+            self._index = self._index[evenly_spread(frames, len(self._index))]
         elif frames is not None or not len(self._index):
             raise UsageError(
                 f"{path}: the {split} split has {len(self._index)} of {count} frames (frames with i % "

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from edgenas.datasets.records import DatasetInfo, Frame, decode
 from edgenas.errors import EdgenasError
 
-__all__ = ["IN_MEMORY_BYTES", "Dataset"]
+__all__ = ["IN_MEMORY_BYTES", "Dataset", "evenly_spread"]
 
 IN_MEMORY_BYTES = 2**30
 """A data set whose frames are larger than this in compact form is read from the disk again and again."""
@@ -150,3 +150,9 @@ class Dataset(ABC):
     @abstractmethod
     def _stored_arrays(self) -> dict[str, NDArray[Any]]:
         """The compact arrays of all frames."""
+
+
+def evenly_spread(count: int, length: int) -> NDArray[np.int64]:
+    """Positions i64 [count] of `count` among `length` frames, by rising number: the first, then every n-th."""
+    positions: NDArray[np.int64] = np.arange(count, dtype=np.int64) * length // max(count, 1)
+    return positions

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from edgenas.evaluation.outputs import Observer, observe
 from edgenas.evaluation.segmentation_sums import SegmentationSums
 from edgenas.evaluation.subjects import Subject
 from edgenas.graph import parameter_count
+from edgenas.scoring import defined
 from edgenas.tasks import get_task
 
 __all__ = ["Evaluation", "evaluate", "identity_of_evaluation"]
@@ -103,12 +103,12 @@ def evaluate(
     observe(seen, chosen.dataset, observers, batch_size=batch_size, on_frames=on_frames)
     result: dict[str, Any] = {}
     for task in tasks:
-        result[task] = {name: _plain(value) for name, value in accumulators[task].result().items()}
+        result[task] = {name: defined(value) for name, value in accumulators[task].result().items()}
         if task in sums:
             further = sums[task].metrics(sums[task].total)
-            result[task] |= {n: _plain(float(v[0])) for n, v in further.items() if n not in result[task]}
+            result[task] |= {n: defined(float(v[0])) for n, v in further.items() if n not in result[task]}
             result[task] |= sums[task].details()
-    public = {n: _plain(v) for it in sums.values() for n, v in it.adashare().items()}
+    public = {n: defined(v) for it in sums.values() for n, v in it.adashare().items()}
     parameters = parameter_count(subject.architecture) if subject.architecture else model.parameters
     result |= {
         "parameters": parameters,
@@ -143,7 +143,3 @@ def _sums_of(task: str, class_names: tuple[str, ...]) -> FrameSums | None:
 def _confusion(accumulators: Mapping[str, Any]) -> NDArray[np.int64] | None:
     found = accumulators.get("segmentation")
     return None if found is None else found.confusion
-
-
-def _plain(value: float | None) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 from edgenas.evaluation.comparison import Comparison, Row, Spread
 from edgenas.scoring import HIGHER_IS_BETTER, QUALITY_METRICS
+from edgenas.text_tables import csv_text, markdown_table
 
 __all__ = ["FORMATS", "as_csv", "as_json", "as_latex", "as_markdown", "columns_and_rows"]
 
@@ -52,9 +51,7 @@ def columns_and_rows(comparison: Comparison) -> tuple[list[str], list[list[str]]
 def as_markdown(comparison: Comparison) -> str:
     """A Markdown table with a line that says what was compared."""
     columns, rows = columns_and_rows(comparison)
-    lines = ["| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join([*lines, "", caption(comparison)]) + "\n"
+    return f"{markdown_table(columns, rows)}\n{caption(comparison)}\n"
 
 
 def as_latex(comparison: Comparison) -> str:
@@ -74,11 +71,7 @@ def as_csv(comparison: Comparison) -> str:
     """Every number unrounded, in its own unit: one line per row, metric by metric with deviation and interval."""
     records = [_record(row) for row in comparison.rows]
     names = list(dict.fromkeys(name for record in records for name in record))
-    out = io.StringIO()
-    writer = csv.DictWriter(out, names, lineterminator="\n", restval="")
-    writer.writeheader()
-    writer.writerows({k: "" if v is None else v for k, v in record.items()} for record in records)
-    return out.getvalue()
+    return csv_text([names, *([record.get(name) for name in names] for record in records)])
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, cast
 
 from edgenas.errors import EdgenasError
+from edgenas.scoring import defined
 from edgenas.space.architecture import Architecture
 
 __all__ = [
@@ -131,7 +132,7 @@ def evaluate(
     except Exception as error:  # MemoryError among them; KeyboardInterrupt is not an Exception
         outcome = Evaluation(status="failed", reason=describe(error))
     metrics = {
-        str(task): {str(name): _finite(value) for name, value in values.items()}
+        str(task): {str(name): defined(value) for name, value in values.items()}
         for task, values in outcome.metrics.items()
     }
     seconds = {str(name): float(value) for name, value in outcome.seconds.items() if math.isfinite(value)}
@@ -143,7 +144,3 @@ def describe(error: BaseException) -> str:
     """The kind and the first line of an exception, for a trial's `reason`."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-
-def _finite(value: float | None) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgenas.evaluation.bootstrap import percentile_interval
+from edgenas.scoring import defined
 
 __all__ = ["Estimate", "bootstrap", "chance_range"]
 
@@ -19,8 +18,6 @@ _RESAMPLES = 2000
 _LEAST_MEMBERS = 3
 # A statistic that fewer resamples define has no interval.
 _LEAST_DEFINED = 0.9
-
-Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -63,17 +60,17 @@ def bootstrap(
     Returns:
         Without an interval where a group has fewer than three members, or a tenth of the resamples is undefined.
     """
-    value = _defined(statistic(*(list(range(count)) for count in counts)))
+    value = defined(statistic(*(list(range(count)) for count in counts)))
     least = min(counts)
     if value is None or least < _LEAST_MEMBERS:
         return Estimate(value, count=least)
     rng = np.random.default_rng(seed)
     drawn = [rng.integers(count, size=(resamples, count)).tolist() for count in counts]
-    found = [_defined(statistic(*(group[i] for group in drawn))) for i in range(resamples)]
-    defined = [v for v in found if v is not None]
-    if len(defined) < _LEAST_DEFINED * resamples:
+    found = [defined(statistic(*(group[i] for group in drawn))) for i in range(resamples)]
+    known = [v for v in found if v is not None]
+    if len(known) < _LEAST_DEFINED * resamples:
         return Estimate(value, count=least)
-    return Estimate(value, *percentile_interval(np.array(defined)), least)
+    return Estimate(value, *percentile_interval(np.array(known)), least)
 
 
 @cache
@@ -94,7 +91,3 @@ def chance_range(degrees_of_freedom: tuple[int, int], *, draws: int = 100_000) -
     variances = [rng.chisquare(df, draws) / df for df in (upper, lower)]
     low, high = percentile_interval(np.sqrt(variances[0] / variances[1]))
     return None if low is None or high is None else (low, high)
-
-
-def _defined(value: float | None) -> float | None:
-    return float(value) if value is not None and math.isfinite(value) else None

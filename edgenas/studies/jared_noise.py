@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from edgenas.scoring import mean_of_defined
 from edgenas.studies.bootstrap import bootstrap, chance_range
 from edgenas.studies.figure import Panel, Row, figure
 from edgenas.studies.plan import Planned, StudySetup
@@ -86,7 +86,7 @@ class _Comparison:
         seeds = len(jared)
         values = [s.values(task, metric) if seeds else [] for s in (jared, plain)]
         late = [[line_residual(v) for v in s.late_values(task, metric)] for s in (jared, plain)]
-        self.means = [_mean(v) for v in values]
+        self.means = [mean_of_defined(v) for v in values]
         self.change = bootstrap(lambda i: _change(_picked(values[0], i), _picked(values[1], i)), seeds)
         freedom = sum(residual[1] for residual in late[0] if residual is not None)
         self.spreads = {
@@ -127,13 +127,8 @@ def _picked(values: Sequence[Any], indices: Any) -> list[Any]:
     return [values[int(i)] for i in indices]
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    defined = [value for value in values if value is not None]
-    return math.fsum(defined) / len(defined) if defined else None
-
-
 def _change(values: Sequence[float | None], references: Sequence[float | None]) -> float | None:
-    value, reference = _mean(values), _mean(references)
+    value, reference = mean_of_defined(values), mean_of_defined(references)
     return None if value is None or not reference else 100.0 * (value - reference) / reference
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from edgenas.scoring import delta_task, delta_total
+from edgenas.scoring import defined, delta_task, delta_total, mean_of_defined
 from edgenas.studies.bootstrap import Estimate, bootstrap
 from edgenas.studies.plan import Planned
 from edgenas.studies.trainings import Metrics, Outcome
@@ -172,5 +171,4 @@ def _means(compared: Mapping[str, Sample], picked: Sequence[Any]) -> dict[str, d
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
-    defined = [value for value in values if value is not None and math.isfinite(value)]
-    return math.fsum(defined) / len(defined) if defined else None
+    return mean_of_defined(map(defined, values))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from dataclasses import dataclass
 
 from edgenas.studies.bootstrap import Estimate
+from edgenas.text_tables import csv_text, markdown_table
 
 __all__ = ["Cell", "Table", "cell_text"]
 
@@ -36,20 +35,17 @@ class Table:
 
     def to_markdown(self) -> str:
         """A table of GitHub's Markdown."""
-        lines = [self.columns, ["---"] * len(self.columns), *self.text_rows()]
-        return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+        return markdown_table(self.columns, self.text_rows())
 
     def to_csv(self) -> str:
         """Full precision; a column of estimates becomes three: NAME, NAME low and NAME high."""
         wide = [any(isinstance(row[i], Estimate) for row in self.rows) for i in range(len(self.columns))]
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
         names = [[c, f"{c} low", f"{c} high"] if w else [c] for c, w in zip(self.columns, wide, strict=True)]
-        writer.writerow([name for group in names for name in group])
+        lines: list[list[Cell]] = [[name for group in names for name in group]]
         for row in self.rows:
             cells = [_three(cell) if w else [cell] for cell, w in zip(row, wide, strict=True)]
-            writer.writerow([cell for group in cells for cell in group])
-        return out.getvalue()
+            lines.append([cell for group in cells for cell in group])
+        return csv_text(lines)
 
 
 def cell_text(cell: Cell, *, percent: bool = False) -> str:

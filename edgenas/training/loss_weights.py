@@ -211,11 +211,9 @@ def total_loss(
                 f"Received {', '.join(found) or 'none'}."
             )
         terms.update({term_name(task, loss): found[loss] for loss in task.losses})
-    weighted = [weight_of[loss] * term for loss, term in terms.items() if weight_of[loss] > 0.0]
-    if factors is not None:
-        weighted = [
-            weight_of[loss] * factors[loss] * term for loss, term in terms.items() if weight_of[loss] > 0.0
-        ]
+    counted = {loss: weight for loss, weight in weight_of.items() if weight > 0.0}
+    scales = counted if factors is None else {loss: w * factors[loss] for loss, w in counted.items()}
+    weighted = [scale * terms[loss] for loss, scale in scales.items()]
     total = weighted[0]
     for term in weighted[1:]:
         total = total + term

@@ -30,8 +30,6 @@ _CERTAIN_ALL = 0.05
 # array with at least two others of its frame the best of NYUv2's is 0.09 at least.
 _UNRELATED = 0.08
 _UNRELATED_PAIR = 0.04
-# An array that belongs to another frame fits that one by 0.2 to 0.5 more with each of its arrays.
-_OTHERS = (0.1, 0.05)
 _FEW = 8
 _STRAY_SHARE = 0.05
 _SHIFT_FRAMES = 0.6

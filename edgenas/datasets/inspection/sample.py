@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenas.datasets.classes import VOID
-from edgenas.datasets.dataset import Dataset
+from edgenas.datasets.dataset import Dataset, evenly_spread
 from edgenas.datasets.layouts.layout_dataset import LayoutDataset
 from edgenas.datasets.records import DatasetInfo
 from edgenas.errors import UsageError
@@ -78,7 +78,7 @@ def take_sample(dataset: Dataset, split: str, frames: int) -> Sample:
     count = min(frames, len(dataset))
     read: list[SampledFrame] = []
     broken: list[tuple[str, str]] = []
-    for index in (np.arange(count) * len(dataset) // max(count, 1)).tolist():
+    for index in evenly_spread(count, len(dataset)).tolist():
         try:
             read.append(_sampled(dataset, index))
         except UsageError as error:

@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenas.datasets.classes import NYUV2_13, NYUV2_13_OF_40, NYUV2_40, VOID
-from edgenas.datasets.layouts.file_arrays import read_array, read_colours, read_numbers
+from edgenas.datasets.layouts import numbered, pictures
+from edgenas.datasets.layouts.file_arrays import read_colours
 from edgenas.datasets.layouts.layout import Layout
 from edgenas.datasets.layouts.options import OpenOptions
 from edgenas.datasets.layouts.release import Channel, FileRelease, Release
 from edgenas.datasets.layouts.tuple_list import count_tuples, read_tuples
-from edgenas.datasets.layouts.values import as_bytes_rgb, as_depth, as_labels, as_normals, lookup
+from edgenas.datasets.layouts.values import as_normals, lookup
 
 __all__ = ["AdashareNyuv2"]
 
@@ -56,10 +57,10 @@ class AdashareNyuv2(Layout):
         frames = read_tuples(path / _LIST, part, _KINDS)
         table = lookup({VOID: VOID, **dict(enumerate(_LABEL_SETS[labels]))})
         channels = {
-            "image": Channel(("image",), _image),
-            "segmentation": Channel(("segmentation",), partial(_labels, table=table)),
+            "image": Channel(("image",), pictures.image),
+            "segmentation": Channel(("segmentation",), partial(pictures.labels, table=table)),
             "normals": Channel(("normals",), _normals),
-            "depth": Channel(("depth",), _depth),
+            "depth": Channel(("depth",), numbered.depth),
         }
         kinds = {kind for frame in frames for kind in frame.files}
         return FileRelease(
@@ -68,18 +69,6 @@ class AdashareNyuv2(Layout):
             {kind: channel for kind, channel in channels.items() if kind in kinds},
             class_names=NYUV2_13 if labels == "seg13" else NYUV2_40,
         )
-
-
-def _image(files: Mapping[str, Path]) -> NDArray[np.uint8]:
-    return as_bytes_rgb(read_colours(files["image"]))
-
-
-def _labels(files: Mapping[str, Path], *, table: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return as_labels(read_numbers(files["segmentation"]), table)
-
-
-def _depth(files: Mapping[str, Path]) -> NDArray[np.float32]:
-    return as_depth(read_array(files["depth"]))
 
 
 def _normals(files: Mapping[str, Path]) -> NDArray[np.int8]:

@@ -19,13 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenas.datasets.classes import CITYSCAPES_7, CITYSCAPES_7_OF_19, CITYSCAPES_19, CITYSCAPES_IDS, VOID
-from edgenas.datasets.layouts.file_arrays import read_colours, read_numbers
+from edgenas.datasets.layouts import pictures
+from edgenas.datasets.layouts.file_arrays import read_numbers
 from edgenas.datasets.layouts.layout import Layout
 from edgenas.datasets.layouts.listing import list_files, matched
 from edgenas.datasets.layouts.options import OpenOptions
 from edgenas.datasets.layouts.release import Channel, FileRelease, FrameFiles, Release
 from edgenas.datasets.layouts.surface_normals import Intrinsics, normals_from_depth
-from edgenas.datasets.layouts.values import as_bytes_rgb, as_labels, as_normals, lookup
+from edgenas.datasets.layouts.values import as_normals, lookup
 from edgenas.errors import UsageError
 from edgenas.storage import read_json
 
@@ -74,14 +75,14 @@ class Cityscapes(Layout):
         labels = self.chosen_labels(path, options)
         frames = _frames(path, _PARTS[part])
         kinds = {kind for frame in frames for kind in frame.files}
-        channels = {"image": Channel(("image",), _image)}
+        channels = {"image": Channel(("image",), pictures.image)}
         if labels:
             stored = next((kind for kind in _LABEL_FILES if kind in kinds), _LABEL_FILES[0])
             classes = CITYSCAPES_7_OF_19 if labels == "label_7" else tuple(range(len(CITYSCAPES_19)))
             ids = CITYSCAPES_IDS if stored == "labelIds" else tuple(range(len(CITYSCAPES_19)))
             table = lookup(dict(zip(ids, classes, strict=True)))
             table[[*(i for i in range(_IDS) if stored == "labelIds" and i not in ids), VOID, -1]] = VOID
-            channels["segmentation"] = Channel((stored,), partial(_labels, kind=stored, table=table))
+            channels["segmentation"] = Channel((stored,), partial(pictures.labels, kind=stored, table=table))
         if (path / "disparity").is_dir():
             needs = ("disparity",) if unit == "mtan" else ("disparity", "camera")
             channels["depth"] = Channel(needs, partial(_depth, unit=unit))
@@ -106,14 +107,6 @@ def _frames(path: Path, folder: str) -> list[FrameFiles]:
     for kind in _LABEL_FILES:
         listed[kind] = list_files(path / "gtFine" / folder, f"_gtFine_{kind}.png", nested=True)
     return matched({kind: files for kind, files in listed.items() if files})
-
-
-def _image(files: Mapping[str, Path]) -> NDArray[np.uint8]:
-    return as_bytes_rgb(read_colours(files["image"]))
-
-
-def _labels(files: Mapping[str, Path], *, kind: str, table: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return as_labels(read_numbers(files[kind]), table)
 
 
 def _depth(files: Mapping[str, Path], *, unit: str) -> NDArray[Any]:

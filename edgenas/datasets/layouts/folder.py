@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenas.datasets.classes import VOID
+from edgenas.datasets.layouts import pictures
 from edgenas.datasets.layouts.description import AXES, Section, read_description
 from edgenas.datasets.layouts.file_arrays import read_colours, read_numbers
 from edgenas.datasets.layouts.layout import Layout
@@ -19,7 +20,7 @@ from edgenas.datasets.layouts.options import OpenOptions
 from edgenas.datasets.layouts.patterns import SPLIT_WORD, files_of_pattern
 from edgenas.datasets.layouts.release import Channel, FileRelease, FrameFiles, Release
 from edgenas.datasets.layouts.surface_normals import Intrinsics, normals_from_depth
-from edgenas.datasets.layouts.values import UNLISTED, as_bytes_rgb, as_depth, as_labels, as_normals, lookup
+from edgenas.datasets.layouts.values import UNLISTED, as_depth, as_normals, lookup
 from edgenas.errors import UsageError
 from edgenas.tasks import TASKS
 
@@ -51,12 +52,12 @@ class Folder(Layout):
         """One of the described splits."""
         self.chosen_labels(path, options)
         name, sections = _described(path)
-        channels = {"image": Channel(("image",), _image)}
+        channels = {"image": Channel(("image",), pictures.image)}
         class_names: tuple[str, ...] = ()
         if "segmentation" in sections:
             class_names = sections["segmentation"].names("classes")
             table = _table(sections["segmentation"], class_names)
-            channels["segmentation"] = Channel(("segmentation",), partial(_labels, table=table))
+            channels["segmentation"] = Channel(("segmentation",), partial(pictures.labels, table=table))
         unit = "m"
         if "depth" in sections:
             unit = sections["depth"].choice("unit", ("m", "1/m"))
@@ -157,14 +158,6 @@ def _normals_channel(sections: Mapping[str, Section], unit: str) -> Channel:
         ("normals",),
         partial(_normals, signed=encoding == "signed", axes=[AXES[axis] for axis in axes], invalid=invalid),
     )
-
-
-def _image(files: Mapping[str, Path]) -> NDArray[np.uint8]:
-    return as_bytes_rgb(read_colours(files["image"]))
-
-
-def _labels(files: Mapping[str, Path], *, table: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return as_labels(read_numbers(files["segmentation"]), table)
 
 
 def _depth(files: Mapping[str, Path], *, scale: float, invalid: list[float]) -> NDArray[np.float32]:

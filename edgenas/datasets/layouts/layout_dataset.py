@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgenas.datasets.dataset import Dataset
+from edgenas.datasets.dataset import Dataset, evenly_spread
 from edgenas.datasets.layouts.options import OpenOptions
 from edgenas.datasets.layouts.release import Release
 from edgenas.datasets.layouts.resize import resize_image, resize_nearest
@@ -68,7 +68,7 @@ class LayoutDataset(Dataset):
                 f"{options.frames or 1}."
             )
         if frames is not None:
-            positions = positions[np.arange(frames) * len(positions) // frames]
+            positions = positions[evenly_spread(frames, len(positions))]
         self._positions = positions
         rows, columns = release.read(int(positions[0]), "image").shape[:2]
         self._resize = options.height is not None or options.width is not None

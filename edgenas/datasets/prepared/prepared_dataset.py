@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgenas.datasets.archive import VALIDATION_EVERY
-from edgenas.datasets.dataset import Dataset
+from edgenas.datasets.dataset import Dataset, evenly_spread
 from edgenas.datasets.layouts.options import OpenOptions
 from edgenas.datasets.prepared.index import PreparedIndex, PreparedSplit
 from edgenas.datasets.prepared.shards import header_of, read_record, record_dtype
@@ -68,7 +68,7 @@ class PreparedDataset(Dataset):
             )
         fingerprint = info.fingerprint
         if frames is not None:
-            places = places[np.arange(frames) * len(places) // frames]
+            places = places[evenly_spread(frames, len(places))]
             fingerprint = hashlib.sha256(f"{fingerprint} frames {frames}".encode()).hexdigest()[:16]
         self._places = places
         tasks = info.tasks if options.tasks is None else options.tasks
