@@ -53,7 +53,11 @@ def test_a_path_without_a_layout(edgenas: Callable[..., Any], tmp_path: Path) ->
 def test_a_search_says_which_files_are_missing(
     edgenas: Callable[..., Any], release: Path, tmp_path: Path
 ) -> None:
-    outcome = edgenas("search", "--data", release, "--device", "none", "--out", tmp_path / "run")
+    words = ["search", "--data", release, "--device", "none", "--out", tmp_path / "run"]
+    outcome = edgenas(*words)
+    assert outcome.code == 2 and "7 of 7 frames of the train split" in outcome.err
+    assert "has no normals file" in outcome.err and "--tasks" in outcome.err
+    outcome = edgenas(*words, "--tasks", "depth,segmentation")
     assert outcome.code == 2 and "1 of 7 frames of the train split" in outcome.err
     assert "4 has no segmentation file" in outcome.err and "--skip-broken" in outcome.err
     assert "Traceback" not in outcome.err
