@@ -105,7 +105,8 @@ class LayoutDataset(Dataset):
         if not skip:
             raise UsageError(
                 f"{self._release.name}: {count} are missing files or damaged:\n  {text}\n"
-                "Restore the files, leave these frames out with --skip-broken, or name the targets that are whole with --tasks."
+                "Restore the files, leave these frames out with --skip-broken, or name the targets that are whole "
+                "with --tasks."
             )
         _LOG.warning("%s: left out %s:\n  %s", self._release.name, count, text)
         return broken
