@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,14 +14,10 @@ from edgenas.device_profiles import (
     Configuration,
     DeviceProfile,
     Measurement,
-    Protocol,
     align_operators,
     runner_for,
 )
-from edgenas.errors import EdgenasError, no_such_file
-
-if TYPE_CHECKING:
-    from edgenas.device_profiles.stored_measurements import StoredMeasurements
+from edgenas.workflow.measure import measure_files, protocol_with
 
 __all__ = ["command"]
 
@@ -65,23 +60,13 @@ def command(
       edgenas benchmark model_int8_edgetpu.tflite --device edgetpu --json
       edgenas benchmark model_int8.tflite --device ethos-u55-128
     """
-    for model in models:
-        if not model.is_file():
-            raise no_such_file(model)
     runner = runner_for(profile, chosen.name)
-    detection = runner.probe()
-    if not detection.available:
-        raise EdgenasError(
-            f"{profile.title} ({chosen.name}) is not available, so nothing was measured.\n{detection.explain()}"
-        )
-    from edgenas.device_profiles.stored_measurements import StoredMeasurements
-
-    store = StoredMeasurements(out, runner) if out is not None else None
-    protocol = _protocol(runner.protocol, wishes)
+    protocol = protocol_with(runner.protocol, **wishes)
     results: list[tuple[Path, Measurement]] = []
+    measured = measure_files(models, runner, protocol, operators=operators, out=out, tell=say)
     with progress("benchmark") as advance:
         advance(0, len(models), "")
-        for model, measurement in _measured(runner.measure, models, protocol, operators, store):
+        for model, measurement in measured:
             results.append((model, measurement))
             advance(len(results), len(models), model.name)
     if as_json:
@@ -90,45 +75,6 @@ def command(
         _show(results, operators)
     if not all(measurement.ok for _, measurement in results):
         raise click.exceptions.Exit(1)
-
-
-def _protocol(usual: Protocol, wishes: dict[str, Any]) -> Protocol:
-    """The device's protocol with what the user asks for."""
-    given: dict[str, Any] = {}
-    if wishes["processes"]:
-        given = {
-            "processes": wishes["processes"],
-            "max_processes": max(usual.max_processes, wishes["processes"]),
-        }
-    if wishes["runs"]:
-        given["min_runs"] = wishes["runs"]
-    if wishes["seconds"] is not None:
-        given["min_seconds"] = wishes["seconds"]
-        given["max_seconds"] = max(usual.max_seconds, wishes["seconds"])
-    return replace(usual, **given)
-
-
-def _measured(
-    measure: Any,
-    models: Sequence[Path],
-    protocol: Protocol,
-    operators: bool,
-    store: StoredMeasurements | None,
-) -> Iterator[tuple[Path, Measurement]]:
-    """Stored measurements first, then new ones, each stored as soon as it is known."""
-    due = []
-    for model in models:
-        stored = store.find(model, protocol) if store is not None else None
-        if stored is None:
-            due.append(model)
-        else:
-            say(f"{model}: {stored.source} before, see {store.path if store else ''}")
-            yield model, stored
-    if due:
-        for model, measurement in zip(due, measure(due, protocol, operators=operators), strict=True):
-            if store is not None:
-                store.add(model, protocol, measurement)
-            yield model, measurement
 
 
 def _record(model: Path, measurement: Measurement) -> dict[str, Any]:

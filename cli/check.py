@@ -10,11 +10,12 @@ import click
 
 from edgenas.cli.options import device_options, json_option
 from edgenas.cli.output import print_json, print_table
-from edgenas.errors import UsageError
+from edgenas.workflow.check import check_file
 
 if TYPE_CHECKING:
     from edgenas.compatibility import CompatibilityReport, CompilerVerdict
     from edgenas.device_profiles import Configuration, DeviceProfile
+    from edgenas.workflow.check import CheckResult
 
 __all__ = ["command"]
 
@@ -57,23 +58,16 @@ def command(
       edgenas check *.tflite --device edgetpu --require-full --json
       edgenas check model_int8.tflite --device ethos-u55-128
     """
-    if profile.operator_rules == "edgetpu":
-        results = [_edgetpu(file, profile, chosen, compiler, quiet=as_json) for file in files]
-    elif profile.operator_rules == "ethos-u":
-        from edgenas.device_profiles.vela_check import check_vela
-
-        results = [check_vela(file, profile, chosen) for file in files]
+    results = []
+    for file in files:
+        result = check_file(file, profile, chosen, compiler=compiler)
+        results.append(result)
         if not as_json:
-            for result in results:
-                _show_vela(result)
-    else:
-        raise UsageError(
-            f"There are no compatibility rules for {profile.name!r}: its runtime takes every operator of TensorFlow "
-            "Lite. Expected a device with an accelerator. Try: --device edgetpu or --device ethos-u55-128"
-        )
+            _show(result, profile, chosen)
+    records = [result.to_dict() for result in results]
     if as_json:
-        print_json(results[0] if len(results) == 1 else results)
-    if any(_failed(result, require_full) for result in results):
+        print_json(records[0] if len(records) == 1 else records)
+    if any(_failed(record, require_full) for record in records):
         click.get_current_context().exit(1)
 
 
@@ -83,29 +77,18 @@ def _failed(result: dict[str, Any], require_full: bool) -> bool:
     return bool(result.get("failure")) or not any(o["mapped"] for o in result["operators"])
 
 
-def _edgetpu(
-    file: Path, profile: DeviceProfile, chosen: Configuration, compiler: bool, quiet: bool
-) -> dict[str, Any]:
-    from edgenas.compatibility import check_edgetpu, find_compiler, run_compiler
-    from edgenas.latency_models.edgetpu_features import parameter_plan
-
-    report = check_edgetpu(file)
-    report = report.with_parameters(*parameter_plan(report.chip_graph))
-    executable = find_compiler() if compiler else None
-    verdict = run_compiler(file, executable) if executable else None
-    if not quiet:
-        _show(file, report, profile, chosen)
-        if verdict is not None:
-            _show_verdict(report, verdict)
-    return {
-        "file": str(file),
-        "device": profile.name,
-        **report.to_dict(),
-        "compiler": None if verdict is None else verdict.to_dict(),
-    }
+def _show(result: CheckResult, profile: DeviceProfile, chosen: Configuration) -> None:
+    if result.report is None:
+        _show_vela(result.to_dict())
+        return
+    _show_report(result.file, result.report, profile, chosen)
+    if result.verdict is not None:
+        _show_verdict(result.report, result.verdict)
 
 
-def _show(file: Path, report: CompatibilityReport, profile: DeviceProfile, chosen: Configuration) -> None:
+def _show_report(
+    file: Path, report: CompatibilityReport, profile: DeviceProfile, chosen: Configuration
+) -> None:
     total, mapped = len(report.operators), report.mapped_count
     if report.failure:
         click.echo(f"{file}: refused by the compiler for {profile.title}: {report.failure}.")

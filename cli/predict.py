@@ -12,20 +12,12 @@ from edgenas.cli.options import device_options, json_option, predictor_option
 from edgenas.cli.output import format_ms, print_json, say
 from edgenas.device_profiles import Configuration, DeviceProfile
 from edgenas.device_profiles.profile import VELA
-from edgenas.errors import UsageError
-from edgenas.graph import OpGraph, graph_of, read_tflite
-from edgenas.latency_models import LatencyEstimate, LatencyPredictor, find_predictor_folder, machine_warning
+from edgenas.graph import OpGraph
+from edgenas.latency_models import LatencyEstimate, LatencyPredictor
 from edgenas.latency_models.fitted_to import fitted_to, simulated_by
-from edgenas.latency_models.predictor_file import read_card
-from edgenas.space import Architecture
+from edgenas.workflow.predict import open_predictor
 
 __all__ = ["command"]
-
-# Custom operators that compilers put whole networks into, with where their sources usually are.
-_COMPILED = {
-    "edgetpu-custom-op": "edgetpu_compiler appends _edgetpu to its name",
-    "ethos-u": "Vela appends _vela to its name",
-}
 
 _PLACES = {"edgetpu": "the Edge TPU", "cpu": "the CPU"}
 
@@ -55,11 +47,10 @@ def command(
       edgenas predict architectures/*.json --json
       edgenas predict model_int8.tflite --device edgetpu --configuration usb2
     """
-    folder = find_predictor_folder(profile, predictor, chosen.name)
-    model, card = LatencyPredictor.load(folder), read_card(folder)
-    warning = machine_warning(profile, predictor, chosen.name)
-    if warning:
-        say(warning)
+    opened = open_predictor(profile, chosen, predictor)
+    model, card = opened.predictor, opened.card
+    if opened.warning:
+        say(opened.warning)
     if profile.kind == VELA:
         say(
             "Operators that Vela would leave to the CPU are priced as if they ran on the NPU. See which those are: "
@@ -67,7 +58,7 @@ def command(
         )
     results = []
     for file in files:
-        graph = _graph(file, model.dtype)
+        graph = opened.graph(file)
         results.append((file, model.predict(graph), _parameter_bytes(model, graph)))
     if as_json:
         figures = {"fitted_to": fitted_to(card)}
@@ -77,19 +68,6 @@ def command(
         return
     for file, estimate, plan in results:
         _show(file, estimate, plan, simulated_by(card), operators)
-
-
-def _graph(file: Path, dtype: str) -> OpGraph:
-    if file.suffix == ".json":
-        return graph_of(Architecture.load(file), dtype)
-    graph = read_tflite(file)
-    compiled = next((o.type for o in graph.operators if o.type in _COMPILED), None)
-    if compiled is not None:
-        raise UsageError(
-            f"{file} is compiled: its operators are hidden in {compiled!r}, so nothing can be said of them. Give the "
-            f".tflite that it was compiled from ({_COMPILED[compiled]})."
-        )
-    return graph
 
 
 def _parameter_bytes(model: LatencyPredictor, graph: OpGraph) -> dict[str, int]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from edgenas.space import Architecture, load_space
+from edgenas.space.named import named_architecture
+from edgenas.space.shipped import SHIPPED_ARCHITECTURES
 from edgenas.training.config import TrainingConfig
 from edgenas.training.loss_weights import LossWeights
 from edgenas.workflow.data import DataRequest, OpenData
@@ -100,7 +102,7 @@ class StudySetup:
 
     Attributes:
         data: which data; its tasks are replaced by those of each training.
-        architecture: name of an architecture of `space`, or a .json file.
+        architecture: name of an architecture, see `named_architecture`, or a .json file.
         space: search space of a named architecture.
         config: schedule; seed and loss weights are replaced.
         schedule: name of the schedule, for the record.
@@ -152,11 +154,10 @@ class StudySetup:
             UsageError: there is no such architecture, or it does not fit.
         """
         info = data.train.info
-        if self.architecture is not None and self.architecture.endswith(".json"):
-            return Architecture.load(Path(self.architecture))
         space = load_space(self.space, data.tasks)
-        return space.named(
+        return named_architecture(
             self.architecture or space.baseline_name,
+            space,
             input_shape=(info.height, info.width),
             head_channels=info.head_channels,
         )
@@ -166,9 +167,9 @@ class StudySetup:
         data = self.open(None)
         info = data.train.info
         name = self.architecture or load_space(self.space, data.tasks).baseline_name
-        space = Path(self.space).name
+        origin = "" if name in SHIPPED_ARCHITECTURES else f" of the space {Path(self.space).name}"
         return (
-            f"{name} of the space {space}, trained on {len(data.train)} frames of {info.name} at {info.height}x"
+            f"{name}{origin}, trained on {len(data.train)} frames of {info.name} at {info.height}x"
             f"{info.width}; every number is on the {len(data.validation)} validation frames. {self.config.iterations} "
             f"steps of {self.config.batch_size} frames by the schedule {Path(self.schedule).name}; "
             f"{self.seeds} seed{'s' if self.seeds > 1 else ''}, "

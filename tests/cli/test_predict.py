@@ -133,7 +133,7 @@ def test_what_falls_back_to_the_cpu(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     graph = graph_of(small_network, "float32")
-    monkeypatch.setattr("edgenas.cli.predict.read_tflite", lambda path: graph)
+    monkeypatch.setattr("edgenas.workflow.predict.read_tflite", lambda path: graph)
     arguments = ("predict", tflite_file, "--device", "edgetpu", "--predictor", edgetpu_predictor)
     out = edgenas(*arguments).out
     assert f"0 operators on the Edge TPU, {len(graph.operators)} on the CPU (first: 0 CONV_2D)" in out
