@@ -10,9 +10,14 @@ from typing import Any
 import numpy as np
 
 from edgenas.device_profiles.agent.runtime import load_runtime
-from edgenas.errors import EdgenasError, MissingDependencyError, UsageError, no_such_file
+from edgenas.errors import EdgenasError, MissingDependencyError, UsageError, no_such_file, unknown_name
 
-__all__ = ["RuntimeInterpreter", "TensorDetail"]
+__all__ = ["KERNELS", "RuntimeInterpreter", "TensorDetail"]
+
+_RESOLVERS = {"builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES", "reference": "BUILTIN_REF"}
+KERNELS = ("default", *_RESOLVERS)
+"""What computes the operators: the runtime's choice (XNNPACK where it has it), TensorFlow Lite's own optimised kernels,
+or its plain reference ones."""
 
 _COMPILED = b"edgetpu-custom-op"
 
@@ -75,6 +80,7 @@ class RuntimeInterpreter:
         path: the file.
         threads: threads on the CPU.
         runtime: "ai-edge-litert" or "tflite-runtime"; empty for the first that works.
+        kernels: one of `KERNELS`.
 
     Attributes:
         facts: "runtime", "runtime_version", "python", "numpy" and "machine".
@@ -87,12 +93,17 @@ class RuntimeInterpreter:
         EdgenasError: the installed one does not work, or cannot run the file.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1, runtime: str = "") -> None:
+    def __init__(self, path: Path, *, threads: int = 1, runtime: str = "", kernels: str = "default") -> None:
+        if kernels not in KERNELS:
+            raise unknown_name("kind of kernels", kernels, KERNELS)
         if not path.is_file():
             raise no_such_file(path)
         module, self.facts = _load(runtime)
+        options = {}
+        if kernels != "default":
+            options["experimental_op_resolver_type"] = getattr(module.OpResolverType, _RESOLVERS[kernels])
         try:
-            self._interpreter = module.Interpreter(model_path=str(path), num_threads=threads)
+            self._interpreter = module.Interpreter(model_path=str(path), num_threads=threads, **options)
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise _cannot_run(path, self.facts["runtime"], error) from error

@@ -19,14 +19,17 @@ class LitertModel:
     Args:
         path: the file; it has one input, an image.
         threads: threads on the CPU.
+        kernels: what computes the operators, one of `edgenas.runtime_interpreter.KERNELS`.
 
     Attributes:
+        facts: which runtime it is, see `RuntimeInterpreter`.
         input_detail: shape, dtype and quantisation of the input.
         output_details: the same per named output.
     """
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
-        self._interpreter = RuntimeInterpreter(path, threads=threads)
+    def __init__(self, path: Path, *, threads: int = 1, kernels: str = "default") -> None:
+        self._interpreter = RuntimeInterpreter(path, threads=threads, kernels=kernels)
+        self.facts = self._interpreter.facts
         if len(self._interpreter.inputs) != 1:
             raise EdgenasError(
                 f"{path} has the inputs {sorted(self._interpreter.inputs)}; expected one, an image. Export it again."
@@ -46,6 +49,10 @@ class LitertModel:
         rows = [self._run(image[None]) for image in images]
         return {name: np.concatenate([row[name] for row in rows]) for name in self.output_details}
 
+    def numbers(self, images: np.ndarray) -> np.ndarray:
+        """Images as the numbers that the file takes; the network's input is in [-1, 1]."""
+        return self.input_detail.quantise(images.astype(np.float32) / 127.5 - 1.0)
+
     def float_tensors(self) -> tuple[str, ...]:
         """Names of all tensors, constants included, that hold floating-point numbers."""
         return self._interpreter.float_tensors()
@@ -58,9 +65,8 @@ class LitertModel:
         }
 
     def _run(self, image: np.ndarray) -> dict[str, np.ndarray]:
-        """One frame; the network's input is in [-1, 1]."""
-        values = image.astype(np.float32) / 127.5 - 1.0
-        self._interpreter.set(self.input_detail, self.input_detail.quantise(values))
+        """One frame."""
+        self._interpreter.set(self.input_detail, self.numbers(image))
         self._interpreter.invoke()
         return {
             name: detail.dequantise(self._interpreter.get(detail))

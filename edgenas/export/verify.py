@@ -12,7 +12,7 @@ from edgenas.errors import EdgenasError
 
 __all__ = ["FLOAT32_TOLERANCE", "HeadError", "Predict", "compare_heads", "require_float_agreement"]
 
-FLOAT32_TOLERANCE = 1e-3
+FLOAT32_TOLERANCE = 1e-4
 """Largest difference of the float32 file from Keras, relative to the largest output of the head."""
 
 Predict = Callable[[np.ndarray], Mapping[str, np.ndarray]]

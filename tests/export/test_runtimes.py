@@ -1,0 +1,125 @@
+"""One file, several runtimes: what is compared, what counts as agreement, what is said where one is missing."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgenas.datasets import Dataset, load_dataset
+from edgenas.export import runtimes
+from edgenas.export.litert_model import LitertModel
+from edgenas.export.runtimes import OtherPython, compare_runtimes, other_pythons
+
+
+@pytest.fixture(scope="module")
+def frames(tiny_archive: Path) -> Dataset:
+    return load_dataset(str(tiny_archive), "validation")
+
+
+@pytest.fixture(scope="module")
+def int8_file(tmp_path_factory: pytest.TempPathFactory, frames: Dataset) -> Path:
+    """An untrained network, calibrated on the frames themselves: its integer kernels are the real ones."""
+    from edgenas.runtime import start_tensorflow
+
+    start_tensorflow()
+    from edgenas.export.convert import to_tflite
+    from edgenas.networks import build_model
+    from edgenas.space import load_space
+
+    space = load_space("demo")
+    architecture = space.architecture(
+        space.default(), input_shape=(32, 64), head_channels=frames.info.head_channels
+    )
+    images = frames.arrays()["image"].astype(np.float32) / 127.5 - 1.0
+    path = tmp_path_factory.mktemp("runtimes") / "net_int8.tflite"
+    model = build_model(architecture, seed=0)
+    path.write_bytes(to_tflite(model, dtype="int8", representative=[image[None] for image in images]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def section(int8_file: Path, frames: Dataset) -> dict[str, Any]:
+    here = OtherPython("itself", (sys.executable,), "ai_edge_litert", "")
+    return compare_runtimes(int8_file, frames, macs=1, others=(here,))
+
+
+def test_builtin_and_reference_kernels_are_compared(section: dict[str, Any], frames: Dataset) -> None:
+    assert section["frames"] == min(len(frames), 64)
+    for kernels in ("builtin", "reference"):
+        entry = section["runtimes"][kernels]
+        assert entry["kernels"] == kernels and entry["runtime"] == "ai-edge-litert"
+        assert 0.9 < entry["share_within_steps"] <= 1
+        assert set(entry["heads"]) == {"depth", "normals", "segmentation"}
+        assert entry["heads"]["segmentation"]["metric"] == "miou"
+    # They are other kernels: were XNNPACK compared with itself, every number would be equal.
+    assert any(head["max_steps"] > 0 for head in section["runtimes"]["builtin"]["heads"].values())
+
+
+def test_the_same_runtime_in_another_process_gives_the_same_numbers(section: dict[str, Any]) -> None:
+    entry = section["runtimes"]["itself"]
+    assert entry["agrees"] and entry["share_within_steps"] == 1 and entry["runtime_version"]
+    assert [head["max_steps"] for head in entry["heads"].values()] == [0, 0, 0]
+    assert all(head["relative_change"] in (0, None) for head in entry["heads"].values())
+
+
+def test_numbers_that_differ_are_found(
+    int8_file: Path, frames: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = runtimes._in_process
+
+    def shifted(model: Path, images: np.ndarray, kernels: str) -> tuple[Any, dict[str, str]]:
+        outputs, facts = real(model, images, "default")
+        scale = LitertModel(model).output_details["depth"].scale
+        return {**outputs, "depth": outputs["depth"] + 3 * scale}, facts
+
+    monkeypatch.setattr(runtimes, "_in_process", shifted)
+    found = compare_runtimes(int8_file, frames, macs=1, others=())
+    entry = found["runtimes"]["builtin"]
+    assert not found["agree"] and not entry["agrees"]
+    assert entry["share_within_steps"] == pytest.approx(16 / 17)
+    assert entry["heads"]["depth"]["share_within_steps"] == 0 and entry["heads"]["depth"]["max_steps"] == 3
+    assert entry["heads"]["normals"]["share_within_steps"] == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ((), "no Python with it: set it up"),
+        (("/nowhere/python",), "cannot be started"),
+        ((sys.executable, "-c", "import no_such_runtime"), "No module named 'no_such_runtime'"),
+    ],
+)
+def test_a_runtime_that_is_missing_is_said_and_does_not_disagree(
+    int8_file: Path, frames: Dataset, command: tuple[str, ...], reason: str
+) -> None:
+    other = OtherPython("tflite-runtime", command, "tflite_runtime", "set it up")
+    base = LitertModel(int8_file)
+    with pytest.raises(runtimes._NotAvailableError, match=reason):
+        runtimes._elsewhere(int8_file, base, frames.arrays([0])["image"], other)
+
+
+def test_labels_agree_only_where_they_are_equal(int8_file: Path) -> None:
+    base = LitertModel(int8_file)
+    base.output_details = {"segmentation": replace(base.output_details["segmentation"], scale=0.0)}
+    labels = np.array([[[1, 2], [3, 4]]])
+    [head] = runtimes._heads(
+        base, {"segmentation": labels}, {"segmentation": np.array([[[1, 2], [3, 5]]])}
+    ).values()
+    assert head == {"within": 3, "share_within_steps": 0.75, "max_steps": None}
+
+
+def test_the_environment_names_other_pythons() -> None:
+    named = other_pythons(
+        {"EDGENAS_TFLITE_PYTHON": "/venv/bin/python", "EDGENAS_ARM_PYTHON": "qemu -L '/a b' py"}
+    )
+    assert [(o.name, o.command, o.module) for o in named] == [
+        ("tflite-runtime", ("/venv/bin/python",), "tflite_runtime"),
+        ("arm64", ("qemu", "-L", "/a b", "py"), "ai_edge_litert"),
+    ]
+    [only] = other_pythons({})
+    assert only.command == () and "EDGENAS_TFLITE_PYTHON" in only.hint
