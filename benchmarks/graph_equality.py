@@ -34,7 +34,7 @@ def main() -> None:
     start_tensorflow()
     import keras
 
-    from edgenas.export.convert import to_tflite
+    from edgenas.export.engines.tensorflow import to_tflite
     from edgenas.export.litert_model import LitertModel
     from edgenas.networks import build_model
 
@@ -54,7 +54,7 @@ def main() -> None:
             image = rng.uniform(-1, 1, (1, *shape, 3)).astype(np.float32)
             for dtype in ("float32", "int8"):
                 path.write_bytes(
-                    to_tflite(model, dtype=dtype, representative=[image] if dtype == "int8" else None)
+                    to_tflite(model, format=dtype, representative=[image] if dtype == "int8" else None)
                 )
                 if graph_of(arch, dtype).operators != read_tflite(path).operators:
                     disagree.append([seed, dtype])

@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     start_tensorflow()
-    from edgenas.export.convert import to_tflite
+    from edgenas.export.engines.tensorflow import to_tflite
     from edgenas.networks import build_model
 
     space, rng = load_space("demo"), np.random.default_rng(options.seed)
@@ -47,7 +47,7 @@ def main() -> None:
         paths = []
         for network in networks:
             paths.append(Path(folder) / f"{network.hash}.tflite")
-            paths[-1].write_bytes(to_tflite(build_model(network), dtype="int8", representative=[image]))
+            paths[-1].write_bytes(to_tflite(build_model(network), format="int8", representative=[image]))
         measurements = list(runner_for(load_device("host")).measure(paths))
     errors, inside = [], 0
     for network, measurement in zip(networks, measurements, strict=True):

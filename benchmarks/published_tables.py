@@ -247,7 +247,7 @@ def _of_keras(name: str, size: int, arguments: dict[str, Any]) -> OpGraph:
     start_tensorflow()
     import keras
 
-    from edgenas.export.convert import to_tflite
+    from edgenas.export.engines.tensorflow import to_tflite
     from edgenas.graph.tflite import parse_tflite
 
     print(f"converting {name} {arguments or ''}", file=sys.stderr)
@@ -255,7 +255,7 @@ def _of_keras(name: str, size: int, arguments: dict[str, Any]) -> OpGraph:
     builder = getattr(keras.applications, name)
     model = builder(weights=None, input_tensor=inputs, **arguments)
     model = keras.Model(inputs, {"output": model.output})
-    graph = parse_tflite(to_tflite(model, dtype="float32"))
+    graph = parse_tflite(to_tflite(model, format="float32"))
     keras.backend.clear_session()
     return graph
 

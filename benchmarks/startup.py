@@ -77,14 +77,14 @@ def _export(architecture: Path) -> Path:
     from edgenas.runtime import start_tensorflow
 
     start_tensorflow()
-    from edgenas.export.convert import to_tflite
+    from edgenas.export.engines.tensorflow import to_tflite
     from edgenas.networks import build_model
     from edgenas.space import Architecture
 
     arch = Architecture.load(architecture)
     image = np.zeros((1, arch.input_height, arch.input_width, 3), np.float32)
     path = architecture.with_suffix(".tflite")
-    path.write_bytes(to_tflite(build_model(arch), dtype="int8", representative=[image]))
+    path.write_bytes(to_tflite(build_model(arch), format="int8", representative=[image]))
     return path
 
 

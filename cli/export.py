@@ -52,6 +52,7 @@ def command(run: Path | None, trained: Path | None, as_json: bool, **options: An
       edgenas export --int8
       edgenas export runs/001 --name street --device host
     """
+    from edgenas.export.request import ExportRequest
     from edgenas.search.config import read_config
     from edgenas.workflow.data import DataRequest, OpenData
     from edgenas.workflow.export import MIN_CALIBRATION_FRAMES, export_trained
@@ -86,19 +87,16 @@ def command(run: Path | None, trained: Path | None, as_json: bool, **options: An
             f"Warning: fewer than {MIN_CALIBRATION_FRAMES} calibration frames make the int8 scales unreliable."
         )
     wanted = options["device"] or searched_on or "host"
-    device = None if wanted.lower() == "none" else wanted
-    result = export_trained(
-        network,
-        data,
-        out,
+    request = ExportRequest(
+        out_dir=out,
         name=options["name"] or f"edgenas_{network.architecture.hash[:8]}",
-        int8=options["int8"],
-        device=device,
+        formats=("int8",) if options["int8"] else (),
+        calibration_frames=options["calibration_frames"],
+        device=None if wanted.lower() == "none" else wanted,
         configuration=options["configuration"],
         predictor_dir=options["predictor"],
-        calibration_frames=options["calibration_frames"],
-        run=folder,
     )
+    result = export_trained(network, data, request, run=folder)
     if as_json:
         print_json({"card": str(result.card_path), "folder": str(out), **result.card})
     else:

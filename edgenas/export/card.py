@@ -7,24 +7,34 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from edgenas.graph import graph_of, parameter_count
+from edgenas.graph import OpGraph, parameter_count
 from edgenas.space.architecture import Architecture
 
 if TYPE_CHECKING:
     from edgenas.device_profiles import Measurement
     from edgenas.export.exporter import ExportedFile, ExportedNetwork
+    from edgenas.export.request import ExportRequest
     from edgenas.latency_models import LatencyEstimate
 
 __all__ = ["model_card"]
 
-_PACKAGES = ("edgenas", "tensorflow-cpu", "tensorflow", "keras", "ai-edge-litert", "numpy")
+_PACKAGES = (
+    "edgenas",
+    "tensorflow-cpu",
+    "tensorflow",
+    "keras",
+    "ai-edge-litert",
+    "ai-edge-quantizer",
+    "numpy",
+)
 
 
 def model_card(
-    name: str,
+    request: ExportRequest,
     architecture: Architecture,
     exported: ExportedNetwork,
     data: Mapping[str, Any],
+    graph: OpGraph,
     *,
     device: str | None,
     estimate: LatencyEstimate | None,
@@ -37,23 +47,22 @@ def model_card(
     `latency.measured_source` says whether they are measured or simulated, None where there are none.
 
     Args:
-        name: stem of the files.
+        request: what was asked for.
         architecture: the network.
         exported: what was written and how it compares.
         data: the run's description of its data.
+        graph: the shipped file (int8 where there is one).
         device: device that was asked for.
-        estimate: predicted latency of the shipped file (int8 where there is one).
+        estimate: predicted latency of the shipped file.
         measurement: measured or simulated latency of the same file.
         measured_operator_ms: its times per operator of the graph.
     """
     files = exported.files
-    shipped = "int8" if "int8" in files else "float32"
-    graph = graph_of(architecture, shipped)
     ok = measurement is not None and measurement.ok
     return {
         "format": "edgenas.model_card",
         "version": 1,
-        "name": name,
+        "name": request.name,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "architecture": architecture.to_dict(),
         "architecture_hash": architecture.hash,
@@ -62,7 +71,14 @@ def model_card(
         "parameter_bytes": graph.parameter_bytes,
         "peak_activation_bytes": graph.peak_activation_bytes,
         "files": {
-            kind: {"path": f.path.name, "bytes": f.bytes, "sha256": f.sha256, **f.io}
+            kind: {
+                "path": f.path.name,
+                "bytes": f.bytes,
+                "sha256": f.sha256,
+                "engine": f.engine,
+                "notes": list(f.notes),
+                **f.io,
+            }
             for kind, f in files.items()
         },
         "input": "RGB image; value = pixel / 127.5 - 1, then quantised with the input's scale and zero point",
@@ -76,7 +92,7 @@ def model_card(
             else measurement.configuration
             if measurement
             else None,
-            "file": shipped,
+            "file": request.shipped,
             "predicted_ms": estimate.latency_ms if estimate else None,
             "predicted_interval_ms": list(estimate.interval_ms) if estimate else None,
             "predicted_in_domain": estimate.in_domain if estimate else None,
@@ -98,6 +114,7 @@ def model_card(
             }
             for i, operator in enumerate(graph.operators)
         ],
+        **exported.sections,
         "versions": _versions(),
     }
 

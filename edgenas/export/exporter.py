@@ -1,12 +1,14 @@
-"""`export_network`: float32 and int8 files, verified on real frames before they get their names."""
+"""`export_network`: files in every format that was asked for, verified on real frames before they get their names."""
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,16 @@ import numpy as np
 from edgenas.datasets import Dataset
 from edgenas.errors import EdgenasError, UsageError
 from edgenas.evaluation import Metrics, evaluate_outputs
-from edgenas.export.convert import to_tflite
-from edgenas.export.litert_model import LitertModel
+from edgenas.export.candidate import Candidate, IoTypes
+from edgenas.export.choice import Bench, Compared, best_of, describe
+from edgenas.export.engines.convert import convert
+from edgenas.export.engines.formats import INTEGER_FORMATS
+from edgenas.export.engines.litert_quantizer import is_installed
+from edgenas.export.request import ExportRequest
 from edgenas.export.samples import write_samples
-from edgenas.export.verify import HeadError, Predict, compare_heads, require_float_agreement
+from edgenas.export.verify import HeadError, Predict, require_float_agreement
 from edgenas.space.architecture import Architecture
-from edgenas.storage import write_bytes_atomic
+from edgenas.storage import write_json
 from edgenas.training.trainer import predictor_of
 
 __all__ = ["ExportedFile", "ExportedNetwork", "export_network"]
@@ -39,6 +45,8 @@ class ExportedFile:
         io: dtype, shape, scale and zero point of input and outputs.
         metrics: {task: {metric: value}} over the validation frames.
         head_errors: difference from Keras per head.
+        engine: who converted it.
+        notes: what a user should know of it.
     """
 
     path: Path
@@ -46,7 +54,9 @@ class ExportedFile:
     sha256: str
     io: dict[str, Any]
     metrics: Metrics
-    head_errors: dict[str, HeadError]
+    head_errors: Mapping[str, HeadError]
+    engine: str = "tensorflow"
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,16 +64,18 @@ class ExportedNetwork:
     """What an export produced.
 
     Attributes:
-        files: {"float32": ..., "int8": ...}.
+        files: {format: file}, float32 first.
         keras_metrics: metrics of the Keras model over the same frames.
         calibration_frames: frames that set the int8 scales.
         samples: pictures for the report.
+        sections: what the stations have to say in the model card, by the name of the section, JSON-ready.
     """
 
     files: dict[str, ExportedFile]
     keras_metrics: Metrics
     calibration_frames: int
     samples: Path
+    sections: Mapping[str, Any] = field(default_factory=dict)
 
 
 def export_network(
@@ -71,76 +83,123 @@ def export_network(
     architecture: Architecture,
     train_set: Dataset,
     validation_set: Dataset,
-    out_dir: Path,
-    name: str,
-    *,
-    int8: bool = True,
-    calibration_frames: int = 128,
+    request: ExportRequest,
 ) -> ExportedNetwork:
-    """Converts, verifies and writes NAME_float32.tflite and, if asked, NAME_int8.tflite.
+    """Converts, verifies and writes NAME_FORMAT.tflite for float32 and every other format of the request.
 
-    Both files are made and checked in a temporary folder first; a failure or a kill leaves nothing under the
-    final names but what stood there before. The same model and data give the same bytes.
+    All files are made and checked in a temporary folder first; a failure or a kill leaves nothing under the
+    final names but what stood there before. The same model, data and request give the same bytes.
 
     Args:
         model: trained Keras model.
         architecture: the network it is.
-        train_set: source of the calibration frames, spread evenly over it.
+        train_set: source of the calibration frames.
         validation_set: frames to compare and score on.
-        out_dir: folder of the files.
-        name: stem of the file names.
-        int8: whether to write the int8 file too.
-        calibration_frames: how many training frames set the activation ranges.
+        request: what to make.
 
     Raises:
         UsageError: model, architecture and data do not belong together.
+        MissingDependencyError: the engine that was asked for is not installed.
         EdgenasError: weights that are not finite, a failed conversion, a float tensor left in the int8 file, or a
             float32 file that does not compute what Keras computes.
     """
     _check_inputs(model, architecture, validation_set)
-    for stale in out_dir.glob(f".{name}.partial*"):
-        shutil.rmtree(stale, ignore_errors=True)
+    used = min(request.calibration_frames, len(train_set)) if INTEGER_FORMATS & set(request.written) else 0
+    images = list(_calibration_images(train_set, used))
     reference = predictor_of(model)
-    used = min(calibration_frames, len(train_set))
-    kinds = ["float32", "int8"] if int8 else ["float32"]
+    shown = validation_set.arrays(range(min(_COMPARED_FRAMES, len(validation_set))))["image"]
+    with _partial_folder(request) as partial:
+        bench = Bench(partial, request.name, reference, shown)
+        io = IoTypes(request.input_type, request.output_type)
+        chosen: dict[str, Compared] = {}
+        engines: dict[str, Any] = {}
+        for format in request.written:
+            make = functools.partial(
+                convert, model, format=format, images=images, io=io,
+                float_file=chosen["float32"].candidate.data if chosen else None,
+            )  # fmt: skip
+            compared, failures = _compare_engines(make, _engines(format, request.engine), bench)
+            chosen[format] = best_of(compared)
+            if format == "float32":
+                require_float_agreement(chosen[format].errors)
+                continue
+            if request.engine == "auto" and not is_installed():
+                failures["litert-quantizer"] = "it is not installed: pip install 'edgenas[quant]'"
+            engines[format] = describe(compared, chosen[format], failures, request.engine)
+        tasks = architecture.tasks
+        metrics = {format: evaluate_outputs(one.run, validation_set, tasks) for format, one in chosen.items()}
+        keras_metrics = evaluate_outputs(reference, validation_set, tasks)
+        labelled: dict[str, Predict] = {"float": reference}
+        if "int8" in chosen:
+            labelled["int8"] = chosen["int8"].run
+        samples = partial / "samples.npz"
+        write_samples(samples, validation_set, labelled, tasks)
+        files = {format: _publish(one, request, format, metrics[format]) for format, one in chosen.items()}
+        samples = samples.replace(request.out_dir / samples.name)
+    return ExportedNetwork(files, keras_metrics, used, samples, {"engines": engines})
+
+
+@contextlib.contextmanager
+def _partial_folder(request: ExportRequest) -> Iterator[Path]:
+    """A folder beside the final files that is gone afterwards, whatever happens; clears what a kill left."""
+    pattern = f".{request.name}.partial"
+    for stale in request.out_dir.glob(f"{pattern}*"):
+        shutil.rmtree(stale, ignore_errors=True)
     try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=f".{name}.partial", dir=out_dir))
+        request.out_dir.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=pattern, dir=request.out_dir))
     except OSError as error:
         raise EdgenasError(
-            f"Cannot write to {out_dir}: {error.strerror or error}. Choose another folder."
+            f"Cannot write to {request.out_dir}: {error.strerror or error}. Choose another folder."
         ) from error
     try:
-        runners: dict[str, LitertModel] = {}
-        for kind in kinds:
-            images = list(_calibration_images(train_set, used)) if kind == "int8" else None
-            path = partial / f"{name}_{kind}.tflite"
-            write_bytes_atomic(path, to_tflite(model, dtype=kind, representative=images))
-            runners[kind] = LitertModel(path)
-        if int8:
-            _require_no_float_tensor(runners["int8"])
-        shown = validation_set.arrays(range(min(_COMPARED_FRAMES, len(validation_set))))["image"]
-        errors = compare_heads(reference, runners, shown)
-        require_float_agreement(errors["float32"])
-        tasks = architecture.tasks
-        metrics = {kind: evaluate_outputs(run, validation_set, tasks) for kind, run in runners.items()}
-        keras_metrics = evaluate_outputs(reference, validation_set, tasks)
-        labelled: dict[str, Predict] = {"float": reference, **({"int8": runners["int8"]} if int8 else {})}
-        samples = out_dir / "samples.npz"
-        write_samples(samples, validation_set, labelled, tasks)
-        files = {}
-        for kind, runner in runners.items():
-            source = partial / f"{name}_{kind}.tflite"
-            target = out_dir / source.name
-            data = source.read_bytes()
-            source.replace(target)
-            digest = hashlib.sha256(data).hexdigest()
-            files[kind] = ExportedFile(
-                target, len(data), digest, runner.io_description(), metrics[kind], errors[kind]
-            )
+        yield partial
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    return ExportedNetwork(files, keras_metrics, used if int8 else 0, samples)
+
+
+def _engines(format: str, wanted: str) -> list[str]:
+    if format == "float32":
+        return ["tensorflow"]
+    if wanted == "auto":
+        return ["tensorflow", "litert-quantizer"] if is_installed() else ["tensorflow"]
+    return [wanted]
+
+
+def _compare_engines(
+    make: Callable[..., Candidate], engines: Sequence[str], bench: Bench
+) -> tuple[list[Compared], dict[str, str]]:
+    """What the engines make of one format, run on real frames, and why an engine made nothing.
+
+    Raises:
+        EdgenasError: no engine made anything.
+    """
+    made, failures = [], {}
+    for engine in engines:
+        try:
+            made.append(bench.compare(make(engine=engine)))
+        except EdgenasError as error:
+            if len(engines) == 1:
+                raise
+            failures[engine] = str(error)
+    if not made:
+        raise EdgenasError(" ".join(failures.values()))
+    return made, failures
+
+
+def _publish(one: Compared, request: ExportRequest, format: str, metrics: Metrics) -> ExportedFile:
+    """Gives a file its final name, and its recipe the one beside it."""
+    target = request.out_dir / one.path.name
+    recipe = target.with_name(f"{target.stem}_recipe.json")
+    recipe.unlink(missing_ok=True)
+    one.path.replace(target)
+    if one.candidate.engine == "litert-quantizer":
+        write_json(recipe, one.candidate.recipe["rules"])
+    data = one.candidate.data
+    return ExportedFile(
+        target, len(data), hashlib.sha256(data).hexdigest(), one.run.io_description(), metrics, one.errors,
+        one.candidate.engine, one.candidate.notes,
+    )  # fmt: skip
 
 
 def _check_inputs(model: Any, architecture: Architecture, dataset: Dataset) -> None:
@@ -166,12 +225,3 @@ def _check_inputs(model: Any, architecture: Architecture, dataset: Dataset) -> N
 def _calibration_images(train_set: Dataset, count: int) -> Iterator[np.ndarray]:
     for index in np.linspace(0, len(train_set) - 1, count).astype(int):
         yield (train_set.frame(int(index)).image[None].astype(np.float32) / 127.5 - 1.0).astype(np.float32)
-
-
-def _require_no_float_tensor(model: LitertModel) -> None:
-    left = model.float_tensors()
-    if left:
-        raise EdgenasError(
-            f"The int8 file still holds {len(left)} float tensor(s): {', '.join(left[:3])}. It would not run fully "
-            "on an integer-only device; nothing was written."
-        )

@@ -44,7 +44,7 @@ def _convert(model: PlannedModel) -> bytes:
     start_tensorflow()
     import keras
 
-    from edgenas.export.convert import to_tflite
+    from edgenas.export.engines.tensorflow import to_tflite
 
     network = _keras_model(model)
     images = None
@@ -52,7 +52,7 @@ def _convert(model: PlannedModel) -> bytes:
         rng = np.random.default_rng(_SEED)
         shape = (1, *network.input_shape[1:])
         images = [rng.uniform(-1, 1, shape).astype(np.float32) for _ in range(_REPRESENTATIVE_IMAGES)]
-    data = to_tflite(network, dtype=model.dtype, representative=images)
+    data = to_tflite(network, format=model.dtype, representative=images)
     keras.backend.clear_session()
     return data
 

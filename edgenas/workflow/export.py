@@ -10,8 +10,9 @@ from typing import Any
 from edgenas.device_profiles import DeviceProfile, Measurement, align_operators, load_device, runner_for
 from edgenas.errors import UsageError
 from edgenas.export.card import model_card
-from edgenas.graph import OpGraph, graph_of
-from edgenas.latency_models import LatencyEstimate, find_predictor
+from edgenas.export.request import ExportRequest
+from edgenas.graph import OpGraph, read_tflite
+from edgenas.latency_models import LatencyPredictor, find_predictor
 from edgenas.runtime import start_tensorflow
 from edgenas.search.config import read_config
 from edgenas.search.result import store_measurement
@@ -40,17 +41,7 @@ class ExportResult:
 
 
 def export_trained(
-    trained: TrainedNetwork,
-    data: OpenData,
-    out_dir: Path,
-    *,
-    name: str,
-    int8: bool = True,
-    device: str | None = "host",
-    configuration: str | None = None,
-    predictor_dir: Path | None = None,
-    calibration_frames: int = 128,
-    run: RunFolder | None = None,
+    trained: TrainedNetwork, data: OpenData, request: ExportRequest, *, run: RunFolder | None = None
 ) -> ExportResult:
     """Exports, verifies, predicts, measures and writes the card.
 
@@ -61,10 +52,9 @@ def export_trained(
         UsageError: model and data do not belong together.
         EdgenasError: conversion or verification failed; nothing stands under a final name then.
     """
-    if Path(name).name != name:
-        raise UsageError(f"Invalid value for --name. Expected a plain file name. Received {name!r}.")
-    dtype = "int8" if int8 else "float32"
-    runner = estimate = measurement = None
+    dtype = request.shipped
+    device, configuration, predictor_dir = request.device, request.configuration, request.predictor_dir
+    runner = predictor = measurement = None
     searched_here = False
     if device is not None:
         profile = load_device(device)
@@ -78,7 +68,7 @@ def export_trained(
         if predictor_dir is None and run is not None and searched_here:
             predictor_dir = run.predictor
         runner = runner_for(profile, configuration)
-        estimate = _estimate(trained, profile, configuration, predictor_dir, dtype)
+        predictor = _predictor(profile, configuration, predictor_dir)
     start_tensorflow()
     import keras
 
@@ -90,19 +80,19 @@ def export_trained(
         raise UsageError(
             f"{trained.model_path} cannot be read: {error}. Train again with: edgenas train --restart"
         ) from error
-    exported = export_network(
-        model, trained.architecture, data.train, data.validation, out_dir, name,
-        int8=int8, calibration_frames=calibration_frames,
-    )  # fmt: skip
+    exported = export_network(model, trained.architecture, data.train, data.validation, request)
+    shipped = exported.files[dtype].path
+    graph = read_tflite(shipped)
+    # Predictors know files whose operators work on one element type.
+    estimate = predictor.predict(graph) if predictor is not None and dtype in ("int8", "float32") else None
     if runner is not None and runner.probe().available:
-        measurement = runner.measure_one(exported.files[dtype].path, out_dir, operators=True)
-    graph = graph_of(trained.architecture, dtype)
-    operator_ms = _operator_ms(measurement, graph)
+        measurement = runner.measure_one(shipped, request.out_dir, operators=True)
     card = model_card(
-        name, trained.architecture, exported, data.describe(),
-        device=device, estimate=estimate, measurement=measurement, measured_operator_ms=operator_ms,
+        request, trained.architecture, exported, data.describe(), graph,
+        device=device, estimate=estimate, measurement=measurement,
+        measured_operator_ms=_operator_ms(measurement, graph),
     )  # fmt: skip
-    card_path = out_dir / f"{name}.json"
+    card_path = request.out_dir / f"{request.name}.json"
     write_json(card_path, card)
     if run is not None and searched_here and measurement is not None and measurement.ok and run.best.exists():
         best = read_json(run.best, "recommendation")
@@ -119,21 +109,16 @@ def _configuration(profile: DeviceProfile, dtype: str, searched: Mapping[str, An
     return next((name for name, c in fitting.items() if c.threads == 1), profile.default_configuration)
 
 
-def _estimate(
-    trained: TrainedNetwork,
-    profile: DeviceProfile,
-    configuration: str | None,
-    folder: Path | None,
-    dtype: str,
-) -> LatencyEstimate | None:
-    """The prediction, or None where there is no predictor: an export does not need one, unless it was named."""
+def _predictor(
+    profile: DeviceProfile, configuration: str | None, folder: Path | None
+) -> LatencyPredictor | None:
+    """The predictor, or None where there is none: an export does not need one, unless it was named."""
     try:
-        predictor = find_predictor(profile, predictor_dir=folder, configuration=configuration)
+        return find_predictor(profile, predictor_dir=folder, configuration=configuration)
     except UsageError:
         if folder is not None:
             raise
         return None
-    return predictor.predict(graph_of(trained.architecture, dtype))
 
 
 def _operator_ms(measurement: Measurement | None, graph: OpGraph) -> tuple[float | None, ...] | None:

@@ -27,12 +27,12 @@ def export_fresh(architecture: Architecture, dtype: str, path: Path) -> None:
     start_tensorflow()
     import keras
 
-    from edgenas.export.convert import to_tflite
+    from edgenas.export.engines.tensorflow import to_tflite
     from edgenas.networks import build_model
 
     shape = (1, architecture.input_height, architecture.input_width, 3)
     noise = np.random.default_rng(0).uniform(-1, 1, (2, *shape)).astype(np.float32)
     path.write_bytes(
-        to_tflite(build_model(architecture), dtype=dtype, representative=noise if dtype == "int8" else None)
+        to_tflite(build_model(architecture), format=dtype, representative=noise if dtype == "int8" else None)
     )
     keras.backend.clear_session()

@@ -59,13 +59,13 @@ def board(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def model(small_network: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("tensorflow", reason="building .tflite files needs TensorFlow")
-    from edgenas.export.convert import to_tflite
+    from edgenas.export.engines.tensorflow import to_tflite
     from edgenas.networks import build_model
 
     rng = np.random.default_rng(0)
     frames = [rng.uniform(-1, 1, (1, 64, 96, 3)).astype(np.float32) for _ in range(4)]
     path = tmp_path_factory.mktemp("model") / "net_int8.tflite"
-    path.write_bytes(to_tflite(build_model(small_network, seed=0), dtype="int8", representative=frames))
+    path.write_bytes(to_tflite(build_model(small_network, seed=0), format="int8", representative=frames))
     np.save(path.with_name("frame.npy"), rng.integers(0, 256, (64, 96, 3), dtype=np.uint8))
     return path
 

@@ -22,7 +22,7 @@ Run = Callable[..., Any]
 def exported(small_network: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder with net_int8.tflite and net_float32.tflite of an untrained network with named outputs."""
     pytest.importorskip("tensorflow", reason="building .tflite files needs TensorFlow")
-    from edgenas.export.convert import to_tflite
+    from edgenas.export.engines.tensorflow import to_tflite
     from edgenas.networks import build_model
 
     folder = tmp_path_factory.mktemp("exported")
@@ -30,7 +30,7 @@ def exported(small_network: Any, tmp_path_factory: pytest.TempPathFactory) -> Pa
     rng = np.random.default_rng(0)
     frames = [rng.uniform(-1, 1, (1, 64, 96, 3)).astype(np.float32) for _ in range(8)]
     for dtype in ("float32", "int8"):
-        data = to_tflite(model, dtype=dtype, representative=frames if dtype == "int8" else None)
+        data = to_tflite(model, format=dtype, representative=frames if dtype == "int8" else None)
         (folder / f"net_{dtype}.tflite").write_bytes(data)
     assert read_tflite(folder / "net_int8.tflite").operators == graph_of(small_network, "int8").operators
     return folder

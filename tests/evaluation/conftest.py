@@ -27,6 +27,7 @@ class Trained(NamedTuple):
 @pytest.fixture(scope="session")
 def trained(tiny_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """Three tasks, 32x64, twelve steps."""
+    from edgenas.export.request import ExportRequest
     from edgenas.space import load_space
     from edgenas.training.config import load_training_preset
     from edgenas.workflow.data import DataRequest
@@ -40,7 +41,8 @@ def trained(tiny_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Tra
     root = tmp_path_factory.mktemp("trained")
     config = load_training_preset("proxy", iterations=12, batch_size=4)
     done = train_network(network, data, config, root / "net")
-    export_trained(done, data, root / "export", name="net", device=None, calibration_frames=8)
+    request = ExportRequest(root / "export", "net", device=None, calibration_frames=8)
+    export_trained(done, data, request)
     return Trained(root / "net", root / "export", tiny_archive)
 
 

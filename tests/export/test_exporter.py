@@ -15,9 +15,10 @@ from edgenas.space import Architecture, load_space
 start_tensorflow()
 
 from edgenas.export import exporter  # noqa: E402
-from edgenas.export.convert import to_tflite  # noqa: E402
+from edgenas.export.engines.tensorflow import to_tflite  # noqa: E402
 from edgenas.export.exporter import ExportedNetwork, export_network  # noqa: E402
 from edgenas.export.litert_model import LitertModel  # noqa: E402
+from edgenas.export.request import ExportRequest  # noqa: E402
 from edgenas.export.verify import HeadError, require_float_agreement  # noqa: E402
 from edgenas.training.config import load_training_preset  # noqa: E402
 from edgenas.training.trainer import Trainer, predictor_of  # noqa: E402
@@ -44,7 +45,7 @@ def model(splits: tuple, architecture: Architecture) -> object:  # type: ignore[
 
 @pytest.fixture(scope="module")
 def exported(splits, architecture, model, tmp_path_factory) -> ExportedNetwork:  # type: ignore[no-untyped-def]
-    return export_network(model, architecture, *splits, tmp_path_factory.mktemp("out"), "net")
+    return export_network(model, architecture, *splits, ExportRequest(tmp_path_factory.mktemp("out"), "net"))
 
 
 def test_files_agree_with_keras(exported: ExportedNetwork) -> None:
@@ -72,7 +73,7 @@ def test_int8_in_and_out_by_named_signature(exported: ExportedNetwork) -> None:
 
 
 def test_the_same_export_gives_the_same_bytes(splits, architecture, model, exported, tmp_path) -> None:  # type: ignore[no-untyped-def]
-    again = export_network(model, architecture, *splits, tmp_path, "net")
+    again = export_network(model, architecture, *splits, ExportRequest(tmp_path, "net"))
     assert {k: f.sha256 for k, f in again.files.items()} == {k: f.sha256 for k, f in exported.files.items()}
 
 
@@ -91,7 +92,7 @@ def test_a_failed_export_leaves_nothing(splits, architecture, model, tmp_path, m
 
     monkeypatch.setattr(exporter, "require_float_agreement", refuse)
     with pytest.raises(EdgenasError, match="differs"):
-        export_network(model, architecture, *splits, tmp_path, "net")
+        export_network(model, architecture, *splits, ExportRequest(tmp_path, "net"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -99,7 +100,7 @@ def test_what_a_kill_left_is_cleared(splits, architecture, model, tmp_path) -> N
     stale = tmp_path / ".net.partialabc"
     stale.mkdir()
     (stale / "net_int8.tflite").write_bytes(b"half")
-    export_network(model, architecture, *splits, tmp_path, "net", int8=False)
+    export_network(model, architecture, *splits, ExportRequest(tmp_path, "net", formats=()))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["net_float32.tflite", "samples.npz"]
 
 
@@ -116,7 +117,7 @@ def test_float_disagreement_names_the_head() -> None:
 
 def test_weights_of_another_architecture(splits, architecture, model, tmp_path) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(UsageError, match="belong to another architecture"):
-        export_network(model, architecture.with_tasks(["depth"]), *splits, tmp_path, "net")
+        export_network(model, architecture.with_tasks(["depth"]), *splits, ExportRequest(tmp_path, "net"))
 
 
 def test_nan_weights_are_refused(splits, architecture, model, tmp_path) -> None:  # type: ignore[no-untyped-def]
@@ -125,7 +126,7 @@ def test_nan_weights_are_refused(splits, architecture, model, tmp_path) -> None:
     variable.assign(np.full_like(kept, np.nan))
     try:
         with pytest.raises(EdgenasError, match=r"stem_conv.*NaN"):
-            export_network(model, architecture, *splits, tmp_path, "net")
+            export_network(model, architecture, *splits, ExportRequest(tmp_path, "net"))
     finally:
         variable.assign(kept)
 
@@ -138,8 +139,8 @@ def test_a_damaged_file_is_refused(exported: ExportedNetwork, tmp_path: Path) ->
 
 
 def test_arguments_of_the_converter(model: object) -> None:
-    with pytest.raises(ValueError, match="Received dtype='int8', representative=none"):
-        to_tflite(model, dtype="int8")
+    with pytest.raises(ValueError, match="Received format='int8', representative=none"):
+        to_tflite(model, format="int8")
 
 
 def test_batches_do_not_change_the_result(exported: ExportedNetwork, splits, model) -> None:  # type: ignore[no-untyped-def]

@@ -23,7 +23,7 @@ def sample(index: int) -> Architecture:
 @pytest.mark.parametrize("index", range(12))
 def test_both_readers_agree_operator_by_operator(index: int) -> None:
     start_tensorflow()
-    from edgenas.export.convert import to_tflite
+    from edgenas.export.engines.tensorflow import to_tflite
     from edgenas.networks import build_model
 
     arch = sample(index)
@@ -34,7 +34,7 @@ def test_both_readers_agree_operator_by_operator(index: int) -> None:
             layer.weight.assign(rng.uniform(0.2, 1.5, layer.weight.shape))
     images = [rng.uniform(-1, 1, (1, 64, 96, 3)).astype("float32") for _ in range(2)]
     for dtype in ("float32", "int8"):
-        file = to_tflite(model, dtype=dtype, representative=images if dtype == "int8" else None)
+        file = to_tflite(model, format=dtype, representative=images if dtype == "int8" else None)
         ours, theirs = graph_of(arch, dtype), parse_tflite(file)
         assert ours.operators == theirs.operators
         assert ours.peak_activation_bytes == theirs.peak_activation_bytes

@@ -60,13 +60,13 @@ def small_model() -> bytes:
     from edgenas.runtime import start_tensorflow
 
     start_tensorflow()
-    from edgenas.export.convert import to_tflite
+    from edgenas.export.engines.tensorflow import to_tflite
     from edgenas.networks import build_model
     from edgenas.space import load_space
 
     space = load_space("demo", ("depth",))
     arch = space.architecture(space.default(), input_shape=(32, 32), head_channels={"depth": 1})
-    return to_tflite(build_model(arch), dtype="int8", representative=[np.zeros((1, 32, 32, 3), "float32")])
+    return to_tflite(build_model(arch), format="int8", representative=[np.zeros((1, 32, 32, 3), "float32")])
 
 
 @given(cut=st.floats(0.0, 0.999))

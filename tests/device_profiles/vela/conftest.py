@@ -41,7 +41,7 @@ def vela_models(tmp_path_factory: pytest.TempPathFactory) -> VelaModels:
     import keras
     import tensorflow as tf
 
-    from edgenas.export.convert import to_tflite
+    from edgenas.export.engines.tensorflow import to_tflite
 
     layers = keras.layers
     image = keras.Input((32, 48, 3), batch_size=1, name="image")
@@ -65,7 +65,7 @@ def vela_models(tmp_path_factory: pytest.TempPathFactory) -> VelaModels:
     def save(name: str, output: Any, dtype: str) -> Path:
         path = folder / f"{name}.tflite"
         network = keras.Model(image, {"output": output})
-        path.write_bytes(to_tflite(network, dtype=dtype, representative=images if dtype == "int8" else None))
+        path.write_bytes(to_tflite(network, format=dtype, representative=images if dtype == "int8" else None))
         return path
 
     files = {name: save(name, output, "int8") for name, output in networks.items()}

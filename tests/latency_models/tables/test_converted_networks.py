@@ -121,12 +121,12 @@ def keras_fbnet(arch_str: str) -> Any:
 
 def converted(model: Any, dtype: str) -> OpGraph:
     """What the converter makes of a model."""
-    from edgenas.export.convert import to_tflite
+    from edgenas.export.engines.tensorflow import to_tflite
 
     rng = np.random.default_rng(0)
     shape = (1, *model.input_shape[1:])
     images = [rng.uniform(-1, 1, shape).astype("float32") for _ in range(2)]
-    return parse_tflite(to_tflite(model, dtype=dtype, representative=images if dtype == "int8" else None))
+    return parse_tflite(to_tflite(model, format=dtype, representative=images if dtype == "int8" else None))
 
 
 def without_flags(graph: OpGraph) -> OpGraph:

@@ -1,36 +1,44 @@
-"""From a Keras model to a .tflite file: static batch 1, named signature, float32 or fully int8."""
+"""TensorFlow's converter: from a Keras model to a .tflite file with static batch 1 and a named signature."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from edgenas.errors import EdgenasError
+from edgenas.export.engines.formats import FORMATS, INTEGER_FORMATS
 from edgenas.runtime import quiet_stderr
 
-__all__ = ["DTYPES", "SIGNATURE", "to_tflite"]
+__all__ = ["SIGNATURE", "to_tflite"]
 
-DTYPES = ("float32", "int8")
 SIGNATURE = "serving_default"
 
 
-def to_tflite(model: Any, *, dtype: str, representative: Iterable[np.ndarray] | None = None) -> bytes:
-    """Converts a model of `edgenas.networks.build_model`.
+def to_tflite(
+    model: Any,
+    *,
+    format: str,
+    representative: Iterable[np.ndarray] | None = None,
+    outputs: Callable[[Any], Mapping[str, Any]] | None = None,
+) -> bytes:
+    """Converts a model such as those of `edgenas.networks.build_model`.
 
     The route is a concrete function without a trackable object: about ten times quicker than
     `from_keras_model`, byte-identical from run to run, but without a signature, which is added afterwards.
 
     Args:
         model: Keras model from images [B, H, W, 3] to a dictionary of outputs.
-        dtype: "float32", or "int8" for int8 inputs, outputs, weights and activations.
-        representative: for int8, images [1, H, W, 3] float32 as the network will see them; their activation
-            ranges become the quantisation scales.
+        format: one of `FORMATS`.
+        representative: for "int8" and "int16x8", images [1, H, W, 3] float32 as the network will see them; their
+            activation ranges become the quantisation scales.
+        outputs: from a batch of images to what the file returns by name; what the model returns without it.
 
     Returns:
-        The .tflite file; its signature `serving_default` maps `image` to the model's output names.
+        The .tflite file; its signature `serving_default` maps `image` to the names of the outputs.
 
     Raises:
         EdgenasError: the converter failed.
@@ -38,36 +46,51 @@ def to_tflite(model: Any, *, dtype: str, representative: Iterable[np.ndarray] | 
     import tensorflow as tf
     from absl import logging
 
-    if dtype not in DTYPES or (dtype == "int8") != (representative is not None):
+    if format not in FORMATS or (format in INTEGER_FORMATS) != (representative is not None):
         raise ValueError(
-            "Invalid arguments `dtype`, `representative`. Expected 'float32' without, or 'int8' with representative "
-            f"images. Received dtype={dtype!r}, representative={'none' if representative is None else 'given'}."
+            "Invalid arguments `format`, `representative`. Expected 'int8' or 'int16x8' with representative images, or "
+            f"{', '.join(map(repr, sorted(set(FORMATS) - INTEGER_FORMATS)))} without. "
+            f"Received format={format!r}, representative={'none' if representative is None else 'given'}."
         )
+    call = outputs or (lambda image: model(image, training=False))
     spec = tf.TensorSpec([1, *model.input_shape[1:]], tf.float32, name="image")
-    function = tf.function(lambda image: model(image, training=False), autograph=False).get_concrete_function(
-        spec
-    )
+    function = tf.function(lambda image: call(image), autograph=False).get_concrete_function(spec)
     names = sorted(function.structured_outputs)
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:
         converter = tf.lite.TFLiteConverter.from_concrete_functions([function])
-        if representative is not None:
-            images = representative
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.representative_dataset = lambda: ([image] for image in images)
-            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.inference_input_type = tf.int8
-            converter.inference_output_type = tf.int8
-        with quiet_stderr():
+        _configure(converter, format, representative)
+        with quiet_stderr(), warnings.catch_warnings(action="ignore"):
             data = converter.convert()
     except Exception as error:  # the converter raises whatever its C++ part makes of a failure
         raise EdgenasError(
-            f"TensorFlow Lite conversion to {dtype} failed: {error}. Check the weights for NaN with `edgenas train`."
+            f"TensorFlow Lite conversion to {format} failed: {error}. Check the weights for NaN with `edgenas train`."
         ) from error
     finally:
         logging.set_verbosity(verbosity)
     return _with_signature(bytes(data), names)
+
+
+def _configure(converter: Any, format: str, representative: Iterable[np.ndarray] | None) -> None:
+    import tensorflow as tf
+
+    if format == "float32":
+        return
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if format == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if representative is None:
+        return
+    images = representative
+    converter.representative_dataset = lambda: ([image] for image in images)
+    converter.target_spec.supported_ops = [
+        tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+        if format == "int8"
+        else tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+    ]
+    ends = tf.int8 if format == "int8" else tf.int16
+    converter.inference_input_type = converter.inference_output_type = ends
 
 
 def _with_signature(data: bytes, output_names: Sequence[str]) -> bytes:

@@ -1,0 +1,1 @@
+"""Engines: from a Keras model to a .tflite file in one of several formats."""

@@ -1,0 +1,63 @@
+"""`convert`: a Keras model to a `Candidate`, by either engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from edgenas.errors import unknown_name
+from edgenas.export.candidate import Candidate, IoTypes
+from edgenas.export.engines.ends import with_ends
+from edgenas.export.engines.formats import ENGINES, INTEGER_FORMATS
+from edgenas.export.engines.litert_quantizer import Recipe, quantise, recipe_for
+from edgenas.export.engines.tensorflow import to_tflite
+
+__all__ = ["convert"]
+
+
+def convert(
+    model: Any,
+    *,
+    format: str,
+    engine: str,
+    images: Sequence[np.ndarray] | None = None,
+    io: IoTypes | None = None,
+    outputs: Callable[[Any], Mapping[str, Any]] | None = None,
+    recipe: Recipe | None = None,
+    float_file: bytes | None = None,
+) -> Candidate:
+    """Converts a model.
+
+    Args:
+        model: Keras model from images [B, H, W, 3] to a dictionary of outputs.
+        format: one of `FORMATS`.
+        engine: "tensorflow" or "litert-quantizer"; float32 files are TensorFlow's in both.
+        images: for integer formats, calibration frames [1, H, W, 3] float32 as the network will see them.
+        io: element types of the ends of an int8 file; int8 without it.
+        outputs: what the file returns, see `to_tflite`.
+        recipe: for "litert-quantizer", instead of the one of the format.
+        float_file: the float32 file of the same model and outputs, where it is at hand.
+
+    Raises:
+        UsageError: there is no such engine.
+        MissingDependencyError: the engine is not installed.
+        EdgenasError: the conversion failed.
+    """
+    shown = images if format in INTEGER_FORMATS else None
+    if engine == "litert-quantizer" and format != "float32":
+        source = float_file or to_tflite(model, format="float32", outputs=outputs)
+        used = recipe or recipe_for(format)
+        data = quantise(source, used, shown)
+        told: dict[str, Any] = {"rules": list(used)}
+    elif engine in ENGINES and engine != "auto":
+        engine = "tensorflow"
+        ready = float_file if format == "float32" else None
+        data = ready or to_tflite(model, format=format, representative=shown, outputs=outputs)
+        told = {}
+    else:
+        raise unknown_name("engine", engine, [name for name in ENGINES if name != "auto"])
+    if format == "int8" and io is not None:
+        data = with_ends(data, io)
+    return Candidate(data, format, engine, told)
