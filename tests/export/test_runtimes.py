@@ -27,7 +27,7 @@ def int8_file(tmp_path_factory: pytest.TempPathFactory, frames: Dataset) -> Path
     from edgenas.runtime import start_tensorflow
 
     start_tensorflow()
-    from edgenas.export.convert import to_tflite
+    from edgenas.export.engines.tensorflow import to_tflite
     from edgenas.networks import build_model
     from edgenas.space import load_space
 
@@ -38,7 +38,7 @@ def int8_file(tmp_path_factory: pytest.TempPathFactory, frames: Dataset) -> Path
     images = frames.arrays()["image"].astype(np.float32) / 127.5 - 1.0
     path = tmp_path_factory.mktemp("runtimes") / "net_int8.tflite"
     model = build_model(architecture, seed=0)
-    path.write_bytes(to_tflite(model, dtype="int8", representative=[image[None] for image in images]))
+    path.write_bytes(to_tflite(model, format="int8", representative=[image[None] for image in images]))
     return path
 
 
