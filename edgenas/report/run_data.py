@@ -23,7 +23,7 @@ from edgenas.report.coerce import (
 )
 from edgenas.report.model_card import ModelCard, read_model_card
 from edgenas.report.remeasured_data import Remeasurement, read_remeasurement
-from edgenas.report.study_data import Trial, read_run_trials
+from edgenas.report.study_data import Trial, read_trials
 from edgenas.space.architecture import Architecture
 from edgenas.storage import read_json
 
@@ -199,7 +199,7 @@ def read_run(folder: Path) -> RunData:
     try:
         raw = read_json(folder / "config.json", "run configuration")
         config = _config(raw, folder / "config.json")
-        trials = read_run_trials(folder, raw.get("storage"))
+        trials = read_trials(folder, raw)
     except UsageError as error:
         raise UsageError(f"{folder} is not a readable run. {error}\n{_start(folder)}") from error
     problems: list[str] = []

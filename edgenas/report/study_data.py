@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from edgenas.errors import EdgenasError, MissingDependencyError, UsageError
-from edgenas.report.coerce import Metrics, as_mapping, as_metrics, as_number, as_text
+from edgenas.report.coerce import Metrics, as_list, as_mapping, as_metrics, as_number, as_text
 
-__all__ = ["STUDY_NAME", "Trial", "front_of", "read_run_trials", "read_trials"]
-
-STUDY_NAME = "edgenas"
+__all__ = ["Trial", "front_of", "read_trials"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +32,8 @@ class Trial:
         seconds: wall time of the trial.
         metrics: scores per task.
         duplicate_of: trial (or "baseline") whose evaluation was taken over, or empty.
+        decisions: name of each active decision of the search space to what was chosen.
+        others: predicted latency with the ends of its interval on each further device, by its label.
     """
 
     number: int
@@ -52,6 +49,8 @@ class Trial:
     seconds: float | None = None
     metrics: Metrics = field(default_factory=dict)
     duplicate_of: str = ""
+    decisions: dict[str, str | int | float] = field(default_factory=dict)
+    others: dict[str, tuple[float | None, float | None, float | None]] = field(default_factory=dict)
 
     @property
     def scored(self) -> bool:
@@ -63,25 +62,33 @@ class Trial:
         """Whether the trial has a reward."""
         return self.status == "completed" and self.reward is not None
 
+    def on(self, label: str) -> Trial:
+        """The same trial with the latency predicted for another device of the search; itself where it has none."""
+        if label not in self.others:
+            return self
+        predicted, low, high = self.others[label]
+        return replace(self, predicted_ms=predicted, low_ms=low, high_ms=high)
 
-def read_run_trials(folder: Path, storage: object) -> tuple[Trial, ...]:
-    """Reads every trial of a run, in order of their numbers.
+
+def read_trials(folder: Path, config: Mapping[str, Any] | None = None) -> tuple[Trial, ...]:
+    """Reads every trial of a run, in order of their numbers; also while it is searched.
 
     Args:
         folder: the run folder.
-        storage: `storage` of its `config.json`, None for a study in the folder.
+        config: content of its `config.json`, which says where the study is; without it in the folder.
 
     Raises:
         UsageError: there is no study, or it is damaged.
         EdgenasError: it cannot be reached or read now.
         MissingDependencyError: Optuna, or what reads the storage, is not installed.
     """
-    if storage is None:
-        return read_trials(folder / "study.db")
-    from edgenas.search.study import StudyUnavailable, read_frozen_trials
-
     try:
-        return tuple(_trial(trial) for trial in read_frozen_trials(folder))
+        from edgenas.search.study import StudyUnavailable, frozen_trials_at
+        from edgenas.search.storages.location import StudyLocation
+    except ImportError as error:
+        raise MissingDependencyError("optuna", "search", "Reading the trials of a run") from error
+    try:
+        return tuple(_trial(trial) for trial in frozen_trials_at(StudyLocation.of(folder, config or {})))
     except (UsageError, MissingDependencyError):
         raise
     except StudyUnavailable as error:
@@ -90,35 +97,6 @@ def read_run_trials(folder: Path, storage: object) -> tuple[Trial, ...]:
         raise EdgenasError(said) from error
     except EdgenasError as error:
         raise UsageError(str(error)) from error
-
-
-def read_trials(study_file: Path) -> tuple[Trial, ...]:
-    """Reads every trial of the study, in order of their numbers.
-
-    Raises:
-        UsageError: the file is no Optuna study named "edgenas".
-        MissingDependencyError: Optuna is not installed.
-    """
-    if not study_file.is_file():
-        raise UsageError(f"No study at {study_file}: the file does not exist.")
-    try:
-        import optuna
-    except ImportError as error:
-        raise MissingDependencyError("optuna", "search", "Reading the trials of a run") from error
-    # mode=rw never creates a file, yet can roll back what a killed search left half written. The connection is
-    # ours, as SQLAlchemy would decode the quoted path of a URL once more and open another file.
-    uri = f"file:{quote(str(study_file.resolve()))}?mode=rw"
-    connect = {"creator": partial(sqlite3.connect, uri, uri=True, check_same_thread=False)}
-    try:
-        storage = optuna.storages.RDBStorage("sqlite:///study.db", engine_kwargs=connect)
-        frozen = optuna.load_study(study_name=STUDY_NAME, storage=storage).get_trials(deepcopy=False)
-        storage.engine.dispose()
-    except KeyError as error:
-        raise UsageError(f"{study_file} holds no Optuna study named '{STUDY_NAME}'.") from error
-    except Exception as error:  # SQLAlchemy, sqlite3 and Optuna each raise their own kinds for a broken file
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UsageError(f"{study_file} cannot be read as an Optuna study: {reason}") from error
-    return tuple(_trial(trial) for trial in frozen)
 
 
 def _trial(trial: Any) -> Trial:
@@ -152,6 +130,16 @@ def _trial(trial: Any) -> Trial:
         seconds=total,
         metrics=as_metrics(attrs.get("metrics")),
         duplicate_of=as_text(attrs.get("duplicate_of")),
+        decisions={
+            as_text(name): choice
+            for name, choice in trial.params.items()
+            if isinstance(choice, str | int | float)
+        },
+        others={
+            label: (predicted, low, high)
+            for label, numbers in as_mapping(attrs.get("other_devices")).items()
+            for predicted, low, high in [[as_number(n) for n in (*as_list(numbers), None, None, None)[:3]]]
+        },
     )
 
 

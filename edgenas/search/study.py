@@ -29,6 +29,7 @@ __all__ = [
     "OpenTrial",
     "StudyUnavailable",
     "TrialStore",
+    "frozen_trials_at",
     "read_frozen_trials",
     "read_trials",
 ]
@@ -256,7 +257,15 @@ def read_frozen_trials(run_dir: Path) -> list[Any]:
     Raises:
         As `read_trials`.
     """
-    location = study_location(run_dir)
+    return frozen_trials_at(study_location(run_dir))
+
+
+def frozen_trials_at(location: StudyLocation) -> list[Any]:
+    """As `read_frozen_trials`, for a place that is known; what reads a run's other files leniently needs no more.
+
+    Raises:
+        As `read_trials`.
+    """
     if location.file is not None and not location.file.is_file():
         raise UsageError(
             f"No study at {location.file}: the file does not exist. Start one with `edgenas search`."
