@@ -104,16 +104,21 @@ class OpGraph:
         return sum(op.parameter_bytes for op in self.operators)
 
     @cached_property
-    def peak_activation_bytes(self) -> int:
-        """Largest sum of live activations over the execution order, without in-place reuse."""
+    def live_activation_bytes(self) -> tuple[int, ...]:
+        """Bytes of the activations that live while each operator runs, without in-place reuse."""
         last_use = {t: len(self.operators) for t in self.outputs}
         for step, (reads, _) in enumerate(self.wiring):
             for t in reads:
                 last_use[t] = max(last_use.get(t, 0), step)
         live = {t: self.tensors[t].bytes for t in self.inputs}
-        peak = sum(live.values())
+        found = []
         for step, (_, writes) in enumerate(self.wiring):
             live.update({t: self.tensors[t].bytes for t in writes})
-            peak = max(peak, sum(live.values()))
+            found.append(sum(live.values()))
             live = {t: size for t, size in live.items() if last_use.get(t, -1) > step}
-        return peak
+        return tuple(found)
+
+    @cached_property
+    def peak_activation_bytes(self) -> int:
+        """Largest sum of live activations over the execution order, without in-place reuse."""
+        return max((sum(self.tensors[t].bytes for t in self.inputs), *self.live_activation_bytes))

@@ -1,12 +1,13 @@
-"""Quality against latency: the Pareto figure, the search over time and the same trials as tables."""
+"""Quality against latency: the Pareto figure of each device and the same trials as tables."""
 
 from __future__ import annotations
+
+from collections import Counter
 
 from edgenas.report.coerce import as_text
 from edgenas.report.commands import missing
 from edgenas.report.markup import Cell, Html, join, note, table, tag
 from edgenas.report.pareto_figure import pareto_figure
-from edgenas.report.progress_figure import progress_figure
 from edgenas.report.ranking_section import ranking_section
 from edgenas.report.run_data import RunData
 from edgenas.report.study_data import Trial, front_of
@@ -20,31 +21,32 @@ _SCORES: tuple[Cell, ...] = ("quality", "reward", "predicted (ms)", "90% interva
 
 
 def front_section(run: RunData) -> Html:
-    """Both figures, the front as a table and every trial folded away."""
-    figure = pareto_figure(run)
-    progress = progress_figure(run.trials)
-    if progress is None:
-        return missing("No trial has a score yet.", "search", run)
+    """The figure, the front as a table and every trial folded away."""
+    if not any(t.completed for t in run.trials):
+        return join((missing("No trial has a score yet.", "search", run), _unscored(run)))
+    figure = _figures(run)
     recommended = run.best is not None and run.best.feasible
     legend = [
         ("key-feasible", "within the target"),
         ("key-infeasible", "over the target"),
-        ("key-front", "Pareto front; best reward within the target so far"),
+        ("key-front", "Pareto front"),
     ]
     if run.best:
         legend.append(("key-winner", "recommended" if recommended else "nearest to the target"))
     if run.baseline:
         legend.append(("key-baseline", "MT edge baseline"))
+    if run.remeasured and any(row.measured_ms for row in run.remeasured.rows):
+        sources = " or ".join(sorted({row.source for row in run.remeasured.rows if row.measured_ms}))
+        legend.append(("key-remeasured", f"{sources} after the search, joined to its prediction"))
     keys = tag(
         "ul",
         *(tag("li", tag("span", class_=f"key {k}", aria_hidden="true"), words) for k, words in legend),
         class_="legend",
     )
-    figures = [tag("figure", drawing) for drawing in (figure, progress) if drawing]
     how = "Latency is predicted; bars are its 90% interval. Point at a mark, or step with the arrow keys."
     if figure is None:
         how = "No latency was predicted, as this search had no target device."
-    parts = [tag("div", *figures, class_="columns"), keys, note(how)]
+    parts: list[Html | None] = [figure, keys if figure is not None else None, note(how), _unscored(run)]
     if run.best is None:
         parts.append(missing("The search has not ended, so no network is recommended yet.", "search", run))
     elif run.baseline is None:
@@ -67,6 +69,38 @@ def front_section(run: RunData) -> Html:
     rejected = _rejected(run)
     parts.append(tag("details", tag("summary", "Trials as a table"), rejected, inner))
     return join(parts)
+
+
+def _figures(run: RunData) -> Html | None:
+    """The figure; with several devices one each, of which the page's script shows one at a time."""
+    labels = [as_text(device.get("label")) for device in run.config.devices]
+    if len(labels) < 2:
+        figure = pareto_figure(run)
+        return None if figure is None else tag("figure", figure)
+    figures = [(label, pareto_figure(run, place)) for place, label in enumerate(labels)]
+    drawn = [(label, figure) for label, figure in figures if figure is not None]
+    if not drawn:
+        return None
+    buttons = [tag("button", label, type="button", value=label, aria_pressed="false") for label, _ in drawn]
+    views = [
+        tag("figure", figure, tag("figcaption", f"Latency predicted for {label}."), data_view=label)
+        for label, figure in drawn
+    ]
+    switch = tag(
+        "div", "Latency on", *buttons, class_="switch", role="group", aria_label="Device", hidden="hidden"
+    )
+    return tag("div", switch, *views, data_switch="device")
+
+
+def _unscored(run: RunData) -> Html | None:
+    """How many trials have no place in the figure, and why."""
+    counts = Counter(status_text(t.status) for t in run.trials if not t.completed)
+    if not counts:
+        return None
+    words = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
+    return note(
+        f"Not in the figure, as they have no quality: {words}. The table of trials gives the reasons."
+    )
 
 
 def _name(trial: Trial, best: int | None) -> str:

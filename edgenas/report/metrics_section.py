@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from edgenas.report.coerce import Metrics, as_text
 from edgenas.report.commands import missing
+from edgenas.report.evaluation_tables import changes_table, evaluation_tables
 from edgenas.report.markup import Cell, Html, definitions, join, note, table
 from edgenas.report.run_data import RunData
-from edgenas.report.wording import byte_size, in_reading_order, metric_text, number
-from edgenas.tasks import TASKS
+from edgenas.report.wording import byte_size, in_reading_order, metric_name, number
 
 __all__ = ["exported_files", "metrics_section"]
 
@@ -26,7 +26,10 @@ def metrics_section(run: RunData) -> Html:
     rows: list[list[Cell]] = []
     for task in _tasks(columns):
         names = dict.fromkeys(name for _, metrics in columns for name in metrics.get(task, {}))
-        rows += [[task, _name(task, metric, run), *_scores(columns, task, metric)] for metric in names]
+        rows += [
+            [task, metric_name(task, metric, run.config.depth_unit), *_scores(columns, task, metric)]
+            for metric in names
+        ]
     parts: list[Html] = []
     if rows:
         header = ["task", "metric", *(title for title, _ in columns)]
@@ -44,20 +47,20 @@ def metrics_section(run: RunData) -> Html:
         parts.append(missing("The winner was not trained to the end yet.", "train", run))
     if run.card is None:
         parts.append(missing("There is no exported model yet, so no int8 column.", "export", run))
+    keras = run.trained or card.get("keras", {})
+    changes = [
+        (f"winner ({how}) against baseline", columns[1][1], columns[0][1]),
+        ("int8 against Keras, final", card.get("int8", {}), keras),
+        ("float32 against Keras, final", card.get("float32", {}), keras),
+    ]
+    parts.append(changes_table(changes) or Html(""))
+    if run.trained is not None or run.card is not None:
+        parts.append(evaluation_tables(run))
     return join((*parts, _head_errors(run)))
 
 
 def _tasks(columns: list[tuple[str, Metrics]]) -> list[str]:
     return in_reading_order({task for _, metrics in columns for task in metrics})
-
-
-def _name(task: str, metric: str, run: RunData) -> str:
-    words = metric_text(metric)
-    unit = run.config.depth_unit if words.unit == "depth" else words.unit
-    better = TASKS[task].metrics.get(metric) if task in TASKS else None
-    arrow = "" if better is None else " ↑" if better else " ↓"
-    # Unbreakable: a metric on one line keeps the rows of a phone short.
-    return f"{words.title}{f' ({unit})' if unit else ''}{arrow}".replace(" ", "\u00a0")
 
 
 def _scores(columns: list[tuple[str, Metrics]], task: str, metric: str) -> list[Cell]:

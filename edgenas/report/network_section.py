@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from edgenas.report.commands import missing
 from edgenas.report.markup import Html, code, join, note, tag
+from edgenas.report.memory_figure import memory_figure
 from edgenas.report.metrics_section import exported_files
 from edgenas.report.network_figure import describe, most_channels, network_figure
-from edgenas.report.part_times import operator_times, part_times
+from edgenas.report.network_times import NetworkTimes, network_times
+from edgenas.report.parts_table import parts_table
 from edgenas.report.run_data import Candidate, RunData
 from edgenas.report.wording import number
 
@@ -33,17 +35,47 @@ def network_section(run: RunData) -> Html:
     )
     title = "Recommended network" if best and best.feasible else "Nearest network, over the target"
     nothing = best is not None and best.is_none
+    times = {"winner": network_times(run, best), "baseline": network_times(run, baseline)}
     parts = [
-        note("No trial completed.") if nothing else _network(best, "network-best", title, widest, run),
-        _network(baseline, "network-baseline", "MT edge baseline", widest, run),
+        note("No trial completed.")
+        if nothing
+        else _network(best, "network-best", title, widest, run, times["winner"]),
+        _network(baseline, "network-baseline", "MT edge baseline", widest, run, times["baseline"]),
         legend,
         note("Height shows the channels; in a block, the kernel and the expansion e. Drawn to one scale."),
+        _compared(
+            [
+                ("winner" if best and best.feasible else "nearest", times["winner"]),
+                ("baseline", times["baseline"]),
+            ]
+        ),
         exported_files(run),
     ]
     return join(parts)
 
 
-def _network(candidate: Candidate | None, id_: str, title: str, widest: int, run: RunData) -> Html:
+def _compared(networks: list[tuple[str, NetworkTimes]]) -> Html | None:
+    """Latency per part and memory over time, both networks in each."""
+    memory = memory_figure(networks)
+    figure = (
+        tag(
+            "figure",
+            memory,
+            tag("figcaption", "Computed from the graph: no reuse in place, no runtime's overhead."),
+        )
+        if memory
+        else None
+    )
+    inner = parts_table(networks)
+    if inner is None and figure is None:
+        return None
+    title = tag("h3", "Winner beside baseline")
+    return tag("div", title, tag("div", inner, figure, class_="two"))
+
+
+def _network(
+    candidate: Candidate | None, id_: str, title: str, widest: int, run: RunData, times: NetworkTimes
+) -> Html:
     if candidate is None or candidate.architecture is None:
         return join(
             (tag("h3", title), missing("This network is not stored in the run folder.", "search", run))
@@ -51,12 +83,9 @@ def _network(candidate: Candidate | None, id_: str, title: str, widest: int, run
     trial = "" if candidate.trial is None else f", trial {candidate.trial}"
     latency = f", predicted {number(candidate.predicted_ms)} ms" if candidate.predicted_ms is not None else ""
     heading = tag("h3", f"{title}{trial}{latency}")
-    # The card's times belong to the winner; part_times gives None for any other network.
-    times = part_times(candidate.architecture, run.card.operators) if run.card else None
-    source = operator_times(run.card.operators)[0] if run.card else "predicted"
-    figure = network_figure(candidate.architecture, id_, title, widest, times, source)
+    figure = network_figure(candidate.architecture, id_, title, widest, times.parts, times.source)
     if figure is None:
         return join((heading, note(describe(candidate.architecture)[:4000])))
     box = tag("div", figure, class_="scroll", tabindex=0, role="region", aria_label=f"{title}, drawing")
-    shares = f"Percentages are shares of its {source} latency. " if times else ""
+    shares = f"Percentages are shares of its {times.source} latency. " if times.parts else ""
     return join((heading, box, note(shares, "Network ", code(candidate.architecture.hash))))

@@ -8,6 +8,7 @@ from typing import Any
 from edgenas.latency_models.fitted_to import simulated_by
 from edgenas.report.coerce import as_list, as_number, as_source, as_text
 from edgenas.report.devices_section import devices_table
+from edgenas.report.growth_figures import growth
 from edgenas.report.markup import Html, code, definitions, join, note, tag
 from edgenas.report.remeasured_section import what_changed
 from edgenas.report.run_data import Candidate, RunConfig, RunData
@@ -36,11 +37,12 @@ def header(run: RunData) -> Html:
     what = f"Search of a network for {_listed(tasks)}" if tasks else "Architecture search"
     devices = [as_text(device.get("label")) for device in config.devices] or [config.device]
     where = f" on {_listed(devices)}" if config.device else ""
-    return tag(
-        "header",
-        tag("p", "edgenas report", class_="kicker"),
-        tag("h1", as_text(run.folder.resolve().name) or "run"),
-        tag("p", f"{what}{where}. {_outcome(run)} {what_changed(run)}".strip(), class_="lead"),
+    return join(
+        (
+            tag("p", "edgenas report", class_="kicker"),
+            tag("h1", as_text(run.folder.resolve().name) or "run"),
+            tag("p", f"{what}{where}. {_outcome(run)} {what_changed(run)}".strip(), class_="lead"),
+        )
     )
 
 
@@ -178,23 +180,18 @@ def _required(settings: dict[str, Any]) -> list[str]:
 
 def _hypervolume(run: RunData) -> str:
     """How the hypervolume grew; empty without predicted latencies."""
-    # Imports Optuna, as its whole room does.
-    from edgenas.search.hypervolume import Hypervolume, reference_of
-
-    baseline_ms = run.baseline.predicted_ms if run.baseline else None
-    scored = [t for t in run.trials if t.scored]
-    if not baseline_ms or not scored:
+    found = growth(run)
+    if found is None:
         return ""
-    volume = Hypervolume(reference_of(baseline_ms))
-    for trial in scored:
-        volume.add_point(trial.number, trial.quality or 0.0, trial.predicted_ms or 0.0)
+    steps, reference_ms = found
+    last = max(t.number for t in run.trials if t.scored)
     reached = [
-        max((value for number_, value in volume.growth if number_ <= share * scored[-1].number), default=0.0)
+        max((value for number_, value in steps if number_ <= share * last), default=0.0)
         for share in (0.25, 0.5, 1.0)
     ]
     return (
         f"{number(reached[0])} after a quarter of the trials, {number(reached[1])} after half, {number(reached[2])} at "
-        f"the end; of quality above 0 and latency below {ms(volume.reference_ms)}, twice the baseline's (which alone "
+        f"the end; of quality above 0 and latency below {ms(reference_ms)}, twice the baseline's (which alone "
         "has 0.5)"
     )
 
@@ -214,6 +211,11 @@ def _proxy(proxy: dict[str, Any]) -> str:
 def _repeat(config: RunConfig) -> Html:
     if not config.command:
         return note("The run folder does not say which command started it.")
+    copy = tag("button", "Copy", type="button", class_="copy", hidden="hidden")
     return tag(
-        "div", tag("h3", "Repeat this run"), tag("pre", code(config.command), tabindex=0), class_="repeat"
+        "div",
+        tag("h3", "Repeat this run"),
+        tag("pre", code(config.command), tabindex=0),
+        copy,
+        class_="repeat",
     )

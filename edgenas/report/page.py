@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgenas.errors import UsageError
@@ -11,16 +14,17 @@ from edgenas.report.coerce import as_list, as_text
 from edgenas.report.commands import missing
 from edgenas.report.front_section import front_section
 from edgenas.report.latency_section import latency_section, latency_title, operators_section
-from edgenas.report.look import SCRIPT, STYLE
+from edgenas.report.look import script, style
 from edgenas.report.markup import Html, join, note, tag
 from edgenas.report.metrics_section import metrics_section
 from edgenas.report.network_section import network_section
 from edgenas.report.overview import header, overview
 from edgenas.report.pictures import class_legend, gallery, read_samples
 from edgenas.report.run_data import RunData, read_run
+from edgenas.report.search_section import search_section
 from edgenas.storage import write_text_atomic
 
-__all__ = ["render", "write_report"]
+__all__ = ["Part", "page", "part", "parts_of", "render", "section", "title_of", "write_report"]
 
 
 def write_report(run_dir: Path, out: Path | None = None) -> Path:
@@ -45,34 +49,95 @@ def write_report(run_dir: Path, out: Path | None = None) -> Path:
     return path
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the page that can be replaced by itself.
+
+    Attributes:
+        id: of its element.
+        stamp: changes whenever its content does.
+        html: the element.
+    """
+
+    id: str
+    stamp: str
+    html: str
+
+
 def render(run: RunData) -> str:
     """The whole page as text."""
+    return page(title_of(run), parts_of(run))
+
+
+def title_of(run: RunData) -> str:
+    """Title of the page."""
+    return f"edgenas report: {run.folder.resolve().name}"
+
+
+def parts_of(run: RunData) -> list[Part]:
+    """The head of the page and its sections, in order."""
     sections = (
         ("overview", "Overview", overview(run)),
         ("front", "Quality against latency", front_section(run)),
+        ("search", "The search", search_section(run)),
         ("winner", "The network", network_section(run)),
         ("latency", latency_title(run), latency_section(run)),
         ("metrics", "Metrics", metrics_section(run)),
         ("pictures", "Pictures", _pictures(run)),
         ("operators", "Operators", operators_section(run)),
     )
-    links = [tag("li", tag("a", title, href=f"#{id_}")) for id_, title, _ in sections]
+    return [
+        part("head", "div", header(run), _problems(run)),
+        *(section(id_, title, content) for id_, title, content in sections),
+    ]
+
+
+def section(id_: str, title: str, content: Html) -> Part:
+    """A section with its heading; links go to `#id_`."""
+    return part(id_, "section", tag("h2", title, id=id_), content, labelledby=id_)
+
+
+def part(id_: str, element: str, *children: Html | None, labelledby: str | None = None) -> Part:
+    """A part of the page."""
+    inner = join(children)
+    stamp = hashlib.sha256(inner.encode()).hexdigest()[:16]
+    attributes = {"id": f"part-{id_}", "data_stamp": stamp, "aria_labelledby": labelledby}
+    return Part(f"part-{id_}", stamp, tag(element, inner, **attributes))
+
+
+def page(title: str, parts: Sequence[Part], *, live: bool = False) -> str:
+    """A whole page of parts, the first of which is its head.
+
+    Args:
+        title: of the page.
+        parts: the head and the sections.
+        live: whether the page asks its server for changes.
+    """
+    head, *sections = parts
+    headings = [re.search(r'<h2 id="([^"]*)">(.*?)</h2>', it.html, re.DOTALL) for it in sections]
+    links = [tag("li", tag("a", Html(h[2]), href=f"#{h[1]}")) for h in headings if h]
+    theme = tag("button", "Colours: auto", id="theme", type="button", hidden="hidden")
+    state = tag("p", "Following the run.", id="live", role="status") if live else None
     body = tag(
         "body",
-        header(run),
+        tag("a", "Skip to the results", href="#results", class_="skip"),
+        tag("header", Html(head.html), theme, state),
         tag("nav", tag("ul", *links), aria_label="Sections"),
-        tag("main", _problems(run), *(_section(*section) for section in sections)),
+        tag("main", *(Html(it.html) for it in sections), id="results"),
         tag("footer", tag("p", "Written by edgenas. Every latency says how it came about.")),
         tag("div", id="tip", role="status", hidden="hidden"),
-        tag("script", Html(SCRIPT)),
+        tag("script", Html(script())),
     )
-    title = f"edgenas report: {run.folder.resolve().name}"
-    return "<!doctype html>\n" + tag("html", _head(title), body, lang="en") + "\n"
+    root = tag("html", _head(title, live=live), body, lang="en", data_live="yes" if live else None)
+    return f"<!doctype html>\n{root}\n"
 
 
-def _head(title: str) -> Html:
+def _head(title: str, *, live: bool) -> Html:
     """The policy lets nothing run or load but our own style and script, whatever a run folder contains."""
-    policy = f"default-src 'none'; img-src data:; style-src {_source(STYLE)}; script-src {_source(SCRIPT)}"
+    policy = (
+        f"default-src 'none'; img-src data:; style-src {_source(style())}; script-src {_source(script())}"
+    )
+    policy += "; connect-src 'self'" if live else ""
     return tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -85,16 +150,12 @@ def _head(title: str) -> Html:
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", title),
         tag("link", rel="icon", href="data:,"),
-        tag("style", Html(STYLE)),
+        tag("style", Html(style())),
     )
 
 
 def _source(text: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
-
-
-def _section(id_: str, title: str, content: Html) -> Html:
-    return tag("section", tag("h2", title, id=id_), content, aria_labelledby=id_)
 
 
 def _problems(run: RunData) -> Html | None:

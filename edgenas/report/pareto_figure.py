@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
+from edgenas.report.coerce import as_number, as_text
 from edgenas.report.markup import Html, tag
 from edgenas.report.run_data import Candidate, RunData
 from edgenas.report.study_data import Trial, front_of
@@ -38,20 +40,28 @@ def trial_tip(trial: Trial) -> str:
     return "\n".join(lines)
 
 
-def pareto_figure(run: RunData) -> Html | None:
-    """The figure, or None when no trial has a score."""
-    trials = [t for t in run.trials if t.scored]
+def pareto_figure(run: RunData, device: int = 0) -> Html | None:
+    """The figure, or None when no trial has a score.
+
+    Args:
+        run: the run.
+        device: position of the device in the search's list, whose latencies are drawn.
+    """
+    label, target_ms = _device(run, device)
+    trials = [t.on(label) for t in run.trials if t.scored]
+    trials = [t for t in trials if t.predicted_ms is not None]
     if not trials:
         return None
     front = front_of(trials)
-    baseline = run.baseline if run.baseline and run.baseline.predicted_ms is not None else None
-    plot = _plot(trials, baseline, run.config.target_ms)
+    baseline = _baseline_on(run.baseline, label, device)
+    measured = _measured(run, trials, label)
+    plot = _plot(trials, baseline, target_ms, [value for _, value, _ in measured])
     best = run.best.trial if run.best else None
     on_front = {t.number for t in front}
     parts = [plot.axes("predicted latency (ms)", "quality (1 = MT edge baseline)")]
-    if run.config.target_ms:
-        parts.append(_target(plot, run.config.target_ms))
-    drawn = _thinned(trials, on_front)
+    if target_ms:
+        parts.append(_target(plot, target_ms))
+    drawn = _thinned(trials, on_front, _MOST_POINTS // max(len(run.config.devices), 1))
     if len(trials) <= _MOST_INTERVALS:
         parts += [_interval_bar(plot, t) for t in trials if t.number not in on_front]
     parts.append(_front_line(plot, front))
@@ -61,6 +71,7 @@ def pareto_figure(run: RunData) -> Html | None:
             parts.append(_point(plot, trial, trial.number in on_front))
     if baseline:
         parts.append(_baseline(plot, baseline))
+    parts += [_remeasured(plot, *found) for found in measured]
     winner = next((t for t in trials if t.number == best), None)
     parts += _labels(plot, front, winner)
     if winner:
@@ -71,18 +82,60 @@ def pareto_figure(run: RunData) -> Html | None:
         f"{len(front)} lie on the Pareto front; {len(drawn)} are drawn. "
         "Use the arrow keys to step through the trials by latency."
     )
-    title = "Quality against predicted latency"
-    return chart("pareto", title, description, (_WIDTH, _HEIGHT), parts, "wide")
+    title = "Quality against predicted latency" + (f" on {label}" if run.config.devices else "")
+    return chart(f"pareto-{device}", title, description, (_WIDTH, _HEIGHT), parts, "wide")
 
 
-def _thinned(trials: Sequence[Trial], on_front: set[int]) -> list[Trial]:
-    """At most about `_MOST_POINTS` trials, evenly over the search; the whole front is always among them."""
-    step = -(-len(trials) // _MOST_POINTS)
+def _device(run: RunData, position: int) -> tuple[str, float | None]:
+    """Label of a device and its target."""
+    if not run.config.devices:
+        return run.config.device, run.config.target_ms
+    device = run.config.devices[position]
+    return as_text(device.get("label")), as_number(device.get("target_ms"))
+
+
+def _baseline_on(baseline: Candidate | None, label: str, position: int) -> Candidate | None:
+    """The baseline with its latency on a device; None where that is not known."""
+    if baseline is None:
+        return None
+    if position and label not in baseline.others:
+        return None
+    if position:
+        predicted, bounds = baseline.others[label]
+        baseline = replace(baseline, predicted_ms=predicted, interval_ms=bounds)
+    return baseline if baseline.predicted_ms is not None else None
+
+
+def _measured(run: RunData, trials: Sequence[Trial], label: str) -> list[tuple[Trial, float, str]]:
+    """Trials that were measured after the search on a device, with the latency and how it came about."""
+    by_number = {str(t.number): t for t in trials}
+    rows = run.remeasured.rows if run.remeasured else ()
+    return [
+        (by_number[row.trial], row.measured_ms, row.source)
+        for row in rows
+        if row.measured_ms and row.device == label and row.trial in by_number
+    ]
+
+
+def _remeasured(plot: Plot, trial: Trial, measured_ms: float, source: str) -> Html:
+    """A hollow square at the latency on the device, joined to the predicted point."""
+    (x, y), at = _place(plot, trial), plot.x(measured_ms)
+    tip = f"Trial {trial.number}, {source} after the search\n{source} {ms(measured_ms)}\n"
+    tip += f"predicted {ms(trial.predicted_ms)}"
+    square = tag("rect", x=at - 4.5, y=y - 4.5, width=9, height=9)
+    return tag("g", line(x, y, at, y, "joined"), mark("remeasured", tip, square, _touch(at, y)))
+
+
+def _thinned(trials: Sequence[Trial], on_front: set[int], most: int) -> list[Trial]:
+    """At most about `most` trials, evenly over the search; the whole front is always among them."""
+    step = -(-len(trials) // most)
     return [t for place, t in enumerate(trials) if place % step == 0 or t.number in on_front]
 
 
-def _plot(trials: Sequence[Trial], baseline: Candidate | None, target_ms: float | None) -> Plot:
-    latencies = [
+def _plot(
+    trials: Sequence[Trial], baseline: Candidate | None, target_ms: float | None, measured_ms: list[float]
+) -> Plot:
+    latencies = measured_ms + [
         value for t in trials for value in (t.predicted_ms, t.low_ms, t.high_ms) if value is not None
     ]
     qualities = [t.quality for t in trials if t.quality is not None]

@@ -23,13 +23,20 @@ def operator_times(operators: Sequence[OperatorTime]) -> tuple[str, list[float]]
     return operators[0].source, [max(o.measured_ms or 0.0, 0.0) for o in operators]
 
 
-def part_times(arch: Architecture, operators: Sequence[OperatorTime]) -> dict[str, float] | None:
+def part_times(
+    arch: Architecture, operators: Sequence[OperatorTime], dtype: str = "int8"
+) -> dict[str, float] | None:
     """Time per part in milliseconds: "stem", "stage 1 block 2", ..., "BiFPN", "head depth", ...
+
+    Args:
+        arch: the network.
+        operators: its operators with their times.
+        dtype: element type of the network that was timed.
 
     Returns:
         None when the operators are not those of this network, so that no share is ever put on a wrong block.
     """
-    owners = _owners(arch)
+    owners = _owners(arch, dtype)
     ordered = sorted(operators, key=lambda o: o.index)
     if [(o.index, o.type) for o in ordered] != [(i, type_) for i, (_, type_) in enumerate(owners)]:
         return None
@@ -39,9 +46,9 @@ def part_times(arch: Architecture, operators: Sequence[OperatorTime]) -> dict[st
     return times
 
 
-def _owners(arch: Architecture) -> list[tuple[str, str]]:
-    """Part and type of every operator of the int8 network, in execution order."""
-    fragments = fragments_of(arch, "int8")
+def _owners(arch: Architecture, dtype: str) -> list[tuple[str, str]]:
+    """Part and type of every operator of the network, in execution order."""
+    fragments = fragments_of(arch, dtype)
     blocks = [
         f"stage {s} block {b}"
         for s, stage in enumerate(arch.stages, 1)

@@ -9,8 +9,8 @@ from edgenas.report.svg import Plot, chart, cross, mark, scale_over
 
 __all__ = ["progress_figure"]
 
-_WIDTH, _HEIGHT = 440.0, 446.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 424.0, 54.0, 390.0
+_WIDTH, _HEIGHT = 440.0, 300.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 424.0, 54.0, 244.0
 
 _MOST_MARKS = 1500
 

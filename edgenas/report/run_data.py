@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from edgenas.device_profiles.measurement import MEASURED
 from edgenas.errors import UsageError
-from edgenas.latency_models.predictor_file import CARD_FILE
+from edgenas.latency_models.predictor import LatencyPredictor
+from edgenas.latency_models.predictor_file import CARD_FILE, PREDICTOR_FILE, read_predictor
 from edgenas.report.coerce import (
     Metrics,
     as_interval,
@@ -21,6 +22,7 @@ from edgenas.report.coerce import (
     as_source,
     as_text,
 )
+from edgenas.report.evaluations import StoredEvaluation, read_evaluations
 from edgenas.report.model_card import ModelCard, read_model_card
 from edgenas.report.remeasured_data import Remeasurement, read_remeasurement
 from edgenas.report.study_data import Trial, read_trials
@@ -151,10 +153,14 @@ class RunData:
         trained: metrics after the final training, or None.
         card: the model card of the export, or None.
         profile: predicted against measured, or None.
+        predictor: the predictor that the search used, or None.
         predictor_card: card of the predictor that the search used; empty where there is none.
         remeasured: what was measured after the search, or None.
         samples: path of the stored pictures, or None.
         ranking: content of `ranking.json` of a one-shot search, or None.
+        dashboard: what optuna-dashboard opens as the study of this run; empty where that is not known.
+        has_curves: whether there are curves for TensorBoard.
+        evaluations: what `edgenas evaluate` stored of the final networks.
         problems: one sentence per part that exists but cannot be read.
     """
 
@@ -166,10 +172,14 @@ class RunData:
     trained: Metrics | None = None
     card: ModelCard | None = None
     profile: Profile | None = None
+    predictor: LatencyPredictor | None = None
     predictor_card: dict[str, Any] = field(default_factory=dict)
     remeasured: Remeasurement | None = None
     samples: Path | None = None
     ranking: dict[str, Any] | None = None
+    dashboard: str = ""
+    has_curves: bool = False
+    evaluations: tuple[StoredEvaluation, ...] = ()
     problems: tuple[str, ...] = field(default=())
 
     @property
@@ -218,6 +228,13 @@ def read_run(folder: Path) -> RunData:
             problems.append(str(error))
             return None
 
+    def other(path: Path, read: Callable[[], _T]) -> _T | None:
+        try:
+            return read() if path.exists() else None
+        except UsageError as error:
+            problems.append(str(error))
+            return None
+
     best = optional(folder / "best.json", "result of the search", _best)
     if best and not best.metrics and best.trial is not None:  # best.json describes a nearest one without them
         metrics = next((t.metrics for t in trials if t.number == best.trial), {})
@@ -233,12 +250,25 @@ def read_run(folder: Path) -> RunData:
         trained=optional(folder / "train" / "metrics.json", "metrics of the final training", _trained),
         card=optional(card_path, "model card", read_model_card) if card_path else None,
         profile=optional(folder / "profile.json", "profile", _profile),
+        predictor=other(folder / "predictor" / PREDICTOR_FILE, lambda: read_predictor(folder / "predictor")),
         predictor_card=optional(folder / "predictor" / CARD_FILE, "card of the predictor", as_mapping) or {},
         remeasured=optional(folder / "remeasured.json", "measurements after the search", read_remeasurement),
         samples=samples if samples.is_file() else None,
         ranking=optional(folder / "ranking.json", "ranking of the search", as_mapping),
+        dashboard=_dashboard(folder, raw),
+        has_curves=(folder / "tensorboard").is_dir(),
+        evaluations=other(folder, lambda: read_evaluations(folder)) or (),
         problems=tuple(problems),
     )
+
+
+def _dashboard(folder: Path, config: dict[str, Any]) -> str:
+    from edgenas.search.storages.location import StudyLocation  # as the study was read already
+
+    where = StudyLocation.of(folder, config)
+    if where.file is None:
+        return where.url or ""
+    return str(where.file) if where.journal else f"sqlite:///{where.file}"
 
 
 def _start(folder: Path) -> str:

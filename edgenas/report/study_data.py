@@ -83,8 +83,8 @@ def read_trials(folder: Path, config: Mapping[str, Any] | None = None) -> tuple[
         MissingDependencyError: Optuna, or what reads the storage, is not installed.
     """
     try:
-        from edgenas.search.study import StudyUnavailable, frozen_trials_at
         from edgenas.search.storages.location import StudyLocation
+        from edgenas.search.study import StudyUnavailable, frozen_trials_at
     except ImportError as error:
         raise MissingDependencyError("optuna", "search", "Reading the trials of a run") from error
     try:

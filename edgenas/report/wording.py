@@ -15,6 +15,7 @@ __all__ = [
     "duration",
     "in_reading_order",
     "interval",
+    "metric_name",
     "metric_text",
     "ms",
     "number",
@@ -50,6 +51,22 @@ def metric_text(name: str) -> MetricText:
         if name in task.metric_titles:
             return MetricText(*task.metric_titles[name])
     return MetricText(name)
+
+
+def metric_name(task: str, metric: str, depth_unit: str) -> str:
+    """Title, unit and direction of a metric: an arrow says which way is better.
+
+    Args:
+        task: name of the task.
+        metric: name of the metric.
+        depth_unit: unit of the depth maps, empty where unknown.
+    """
+    words = metric_text(metric)
+    unit = depth_unit if words.unit == "depth" else words.unit
+    better = TASKS[task].metrics.get(metric) if task in TASKS else None
+    arrow = "" if better is None else " ↑" if better else " ↓"
+    # Unbreakable: a metric on one line keeps the rows of a phone short.
+    return f"{words.title}{f' ({unit})' if unit else ''}{arrow}".replace(" ", "\u00a0")
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -110,7 +110,7 @@ def test_accessible_to_readers_of_all_kinds(make_run: RunMaker) -> None:
     assert len(page.all("caption")) == len(page.all("table"))
     charts = [a for a in page.all("svg") if "chart" in str(a.get("class"))]
     ids = {attrs.get("id") for attrs in page.all("title", "desc")}
-    assert len(charts) == 5
+    assert len(charts) == 8
     for chart in charts:
         assert {chart["aria-labelledby"], chart["aria-describedby"]} <= ids
     marks = [a for a in page.all("g") if str(a.get("class")).startswith("mark ")]
