@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from edgenas.cli.options import json_option, parse_tasks, run_argument
 from edgenas.cli.output import metrics_table, print_json, progress, say
-from edgenas.errors import UsageError
 from edgenas.workflow.runs import newest_run
-
-if TYPE_CHECKING:
-    from edgenas.evaluation.data_choice import ChosenData
-    from edgenas.evaluation.evaluate import Evaluation
-    from edgenas.evaluation.subjects import Subject
 
 __all__ = ["command"]
 
@@ -63,127 +59,35 @@ def command(run: Path | None, as_json: bool, against: Path | None, **options: An
       edgenas evaluate net_int8.tflite --against net_float32.tflite --bootstrap 1000
       edgenas evaluate runs/001/export --pictures seen --confusion confusion.csv
     """
-    from edgenas.evaluation.subjects import find_subjects
+    from edgenas.workflow.evaluate import EvaluationRequest, Evaluations, evaluate_subject, subjects_of
 
-    path = run or newest_run()
-    subjects = find_subjects(path)
-    others = find_subjects(against)[:1] if against is not None else []
-    results = [_evaluated(s, options, path.is_dir() and len(subjects) > 1) for s in [*subjects, *others]]
-    labels = _labels(subjects, others)
+    request = EvaluationRequest(**{**options, "tasks": parse_tasks(options["tasks"])})
+    subjects, labels, several = subjects_of(run or newest_run(), against)
+    results = []
+    for subject in subjects:
+        with progress("evaluate") as advance:
+            result = evaluate_subject(
+                subject, request, several=several, tell=say, on_frames=partial(_tell, advance)
+            )
+        results.append(result)
     if as_json:
-        print_json(_as_one(results, labels, bool(others)))
+        print_json(Evaluations(results, labels, against is not None).to_dict())
     else:
         _show(results, labels)
 
 
-def _evaluated(subject: Subject, options: dict[str, Any], several: bool) -> dict[str, Any]:
-    """Evaluates, or finds the stored result of the same weights on the same test frames; stores it."""
-    from edgenas.evaluation.data_choice import choose_data
-    from edgenas.evaluation.evaluate import evaluate, identity_of_evaluation
-    from edgenas.evaluation.models import open_model
-    from edgenas.evaluation.store import find_evaluation, store_evaluation
-
-    model = open_model(subject.model, threads=options["threads"])
-    chosen = choose_data(model, subject.data, options["data"], options["split"], options["frames"])
-    tasks = _tasks(chosen, parse_tasks(options["tasks"]))
-    say(f"{subject.label}: {chosen.remark}" if several else chosen.remark)
-    left_out = [task for task in model.channels if task not in chosen.tasks]
-    if left_out:
-        say(f"The data have no truth for {', '.join(left_out)}, which the network predicts too.")
-    if chosen.held_out and not options["again"] and not (options["pictures"] or options["confusion"]):
-        stored = find_evaluation(subject.folder, identity_of_evaluation(subject, chosen, tasks))
-        asked = {"resamples": options["bootstrap"], "seed": options["seed"], "over": "frames"}
-        if stored is not None and (not options["bootstrap"] or stored.get("bootstrap") == asked):
-            say(
-                "These weights were evaluated on these frames before; the stored result is shown (--again: anew)."
-            )
-            return stored
-    with progress("evaluate") as advance:
-        done = evaluate(
-            subject, model, chosen, tasks,
-            bootstrap=options["bootstrap"], seed=options["seed"], batch_size=options["batch_size"],
-            on_frames=lambda count: advance(count, len(chosen.dataset), ""),
-        )  # fmt: skip
-    _write_files(subject, chosen, tasks, done, options, several)
-    if options["store"]:
-        store_evaluation(subject.folder, done.result)
-    return done.result
-
-
-def _tasks(chosen: ChosenData, asked: tuple[str, ...] | None) -> tuple[str, ...]:
-    missing = [task for task in asked or () if task not in chosen.tasks]
-    if missing:
-        raise UsageError(
-            f"Invalid value for --tasks. Expected tasks that both the network and the data have: "
-            f"{', '.join(chosen.tasks)}. Received {', '.join(missing)}."
-        )
-    return asked or chosen.tasks
-
-
-def _write_files(
-    subject: Subject,
-    chosen: ChosenData,
-    tasks: tuple[str, ...],
-    done: Evaluation,
-    options: dict[str, Any],
-    several: bool,
-) -> None:
-    from edgenas.evaluation.pictures import write_pictures
-    from edgenas.storage import write_text_atomic
-    from edgenas.text_tables import csv_text
-
-    if options["pictures"] is not None:
-        folder = options["pictures"] / subject.label if several else options["pictures"]
-        written = write_pictures(folder, chosen.dataset, done.predict, done.sums, tasks)
-        say(f"{len(written)} pictures in {folder}")
-    if options["confusion"] is not None:
-        if done.confusion is None:
-            raise UsageError("--confusion needs segmentation, which the network or the data do not have.")
-        path = options["confusion"]
-        path = path.with_name(f"{path.stem}_{subject.label}{path.suffix}") if several else path
-        names, pixels = chosen.dataset.info.class_names, done.confusion.tolist()
-        rows = [[name, *row] for name, row in zip(names, pixels, strict=True)]
-        write_text_atomic(path, csv_text([["true \\ predicted", *names], *rows]))
-        done.result["confusion"] = pixels
-        say(f"Confusion matrix in {path}")
-
-
-def _labels(subjects: list[Subject], others: list[Subject]) -> list[str]:
-    labels = [subject.label for subject in subjects]
-    return [*labels, *(f"{o.label} (reference)" if o.label in labels else o.label for o in others)]
-
-
-def _as_one(results: list[dict[str, Any]], labels: list[str], against: bool) -> dict[str, Any]:
-    """One object: of several files the first with the others beside it, of several seeds their mean."""
-    from edgenas.evaluation.differences import metric_differences
-    from edgenas.evaluation.seeds import mean_of_seeds
-
-    if len(results) == 1:
-        return results[0]
-    if not against and len({result["architecture_hash"] for result in results}) == 1 and _are_seeds(results):
-        return mean_of_seeds(results, labels)
-    reference = results[-1]
-    return {
-        **results[0],
-        "files": dict(zip(labels, results, strict=True)),
-        "differences": {
-            f"{label} - {labels[-1]}": metric_differences(result, reference)
-            for label, result in zip(labels[:-1], results[:-1], strict=True)
-        },
-    }
-
-
-def _are_seeds(results: list[dict[str, Any]]) -> bool:
-    return all(result["kind"] == "keras" and result["training"]["config"] for result in results)
+def _tell(advance: Callable[[float, float, str], None], done: int, total: int) -> None:
+    advance(done, total, "")
 
 
 def _show(results: list[dict[str, Any]], labels: list[str]) -> None:
     from edgenas.evaluation.differences import metric_differences, metrics_of
+    from edgenas.workflow.evaluate import are_seeds
 
     columns = {label: metrics_of(result) for label, result in zip(labels, results, strict=True)}
     first = results[0]
     click.echo(f"{first['frames']} frames, {first['split']} of {first['data']}")
-    if len(results) > 1 and not _are_seeds(results):
+    if len(results) > 1 and not are_seeds(results):
         for label, result in zip(labels[:-1], results[:-1], strict=True):
             columns[f"{label} - {labels[-1]}"] = metric_differences(result, results[-1])
     metrics_table("Metrics", columns)

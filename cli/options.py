@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +16,6 @@ __all__ = [
     "data_options",
     "device_file_option",
     "device_options",
-    "head_channels",
     "json_option",
     "parse_tasks",
     "predictor_option",
@@ -138,17 +137,3 @@ def parse_tasks(text: str | None) -> tuple[str, ...] | None:
             f"Invalid value for --tasks. Expected different tasks of {', '.join(TASKS)}. Received {text!r}."
         )
     return found
-
-
-def head_channels(tasks: Iterable[str], classes: int) -> dict[str, int]:
-    """Output channels of networks for which no data are at hand.
-
-    Args:
-        tasks: names of the tasks.
-        classes: number of segmentation classes.
-    """
-    from edgenas.datasets import DatasetInfo
-    from edgenas.datasets.classes import class_names_for
-
-    names = class_names_for(classes)
-    return DatasetInfo("", 0, 0, tuple(tasks), names, "m", "").head_channels

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from edgenas.cli.options import device_options, head_channels, json_option, parse_tasks
+from edgenas.cli.options import device_options, json_option, parse_tasks
 from edgenas.cli.output import format_ms, print_json, print_table, progress, say
 from edgenas.device_profiles import Configuration, Detection, DeviceProfile, runner_for
 from edgenas.device_profiles.connection import LOCAL
-from edgenas.errors import EdgenasError, UsageError
+from edgenas.errors import EdgenasError
 
 if TYPE_CHECKING:
     from edgenas.profiling import ProfileEvent, ProfileResult
     from edgenas.profiling.known import Known
-    from edgenas.space import SearchSpace
+    from edgenas.workflow.profile import ProfileRequest
 
 __all__ = ["command"]
 
@@ -54,11 +54,14 @@ def command(profile: DeviceProfile, chosen: Configuration, as_json: bool, **opti
       edgenas profile --device edgetpu --json
       edgenas profile --device mobile-cpu --height 128 --width 256 --classes 19
     """
+    from edgenas.workflow.profile import ProfileRequest
+
+    request = ProfileRequest(**{**options, "tasks": parse_tasks(options["tasks"]) or ()})
     detection = runner_for(profile, chosen.name).probe()
     if not detection.available:
-        _tell_what_is_known(profile, chosen.name, detection, options, as_json)
+        _tell_what_is_known(profile, chosen.name, detection, request, as_json)
         return
-    result = _measure(profile, chosen.name, options)
+    result = _measure(profile, chosen.name, request)
     if as_json:
         print_json({
             "device": profile.name, "configuration": chosen.name, "available": True, "folder": str(result.folder),
@@ -85,45 +88,17 @@ def command(profile: DeviceProfile, chosen: Configuration, as_json: bool, **opti
     click.echo(f"Next: edgenas predict MODEL.tflite --device {shlex.quote(profile.asked_as)}{option}")
 
 
-def _measure(profile: DeviceProfile, configuration: str, options: dict[str, Any]) -> ProfileResult:
-    from edgenas.latency_models import user_predictors
-    from edgenas.profiling import profile_device
-
-    space = _space(options["space"], options)
-    shape, channels = (options["height"], options["width"]), head_channels(space.tasks, options["classes"])
-    folder = options["out"]
-    if folder is None:
-        label = (
-            f"{space.name}-{shape[0]}x{shape[1]}-{space.hash[:6]}-{options['classes']}c-seed{options['seed']}"
-        )
-        folder = user_predictors().parent / "profiles" / profile.name / configuration / label
+def _measure(profile: DeviceProfile, configuration: str, request: ProfileRequest) -> ProfileResult:
     with progress("profile") as advance:
 
         def on_event(event: ProfileEvent) -> None:
             advance(event.done, event.total, f"{event.phase}: {event.text}")
 
-        return profile_device(
-            profile, space, folder, input_shape=shape, head_channels=channels,
-            configuration=configuration, budget_seconds=options["seconds"], seed=options["seed"], on_event=on_event,
-        )  # fmt: skip
-
-
-def _space(name: str, options: dict[str, Any]) -> SearchSpace:
-    """A space with the tasks that are asked for, whose stride divides the height and width asked for."""
-    from edgenas.space import load_space
-
-    space = load_space(name, parse_tasks(options["tasks"]) or ())
-    for side in ("height", "width"):
-        if options[side] % space.coarsest_stride:
-            raise UsageError(
-                f"Invalid value for --{side}. Expected a multiple of {space.coarsest_stride}. "
-                f"Received {options[side]}."
-            )
-    return space
+        return request.measure(profile, configuration, on_event=on_event)
 
 
 def _tell_what_is_known(
-    profile: DeviceProfile, configuration: str, detection: Detection, options: dict[str, Any], as_json: bool
+    profile: DeviceProfile, configuration: str, detection: Detection, request: ProfileRequest, as_json: bool
 ) -> None:
     """Nothing can be measured here: says what was looked for, and what the stored predictor knows, if any.
 
@@ -131,7 +106,7 @@ def _tell_what_is_known(
         EdgenasError: there is no predictor either; or the device has an address, so who names it wants it measured.
     """
     here = profile.connection.via == LOCAL
-    known = _known(profile, configuration, options)
+    known = request.known(profile, configuration)
     if as_json:
         print_json({
             "device": profile.name, "configuration": configuration,
@@ -145,7 +120,7 @@ def _tell_what_is_known(
         if known is None:
             click.echo("There is no predictor of it yet.")
         else:
-            _show(known, options)
+            _show(known, request)
     if known is None:
         raise EdgenasError(
             f"Nothing is known of the latency of '{profile.name}' ({configuration}) here: no device, no predictor."
@@ -157,36 +132,19 @@ def _tell_what_is_known(
         )
 
 
-def _known(profile: DeviceProfile, configuration: str, options: dict[str, Any]) -> Known | None:
-    from edgenas.latency_models.registry import card_of
-    from edgenas.space import list_presets
-
-    space = _space(options["space"], options)
-    if card_of(profile, configuration) is None:
-        return None
-    from edgenas.profiling.known import known_latencies
-
-    return known_latencies(
-        profile, configuration, space,
-        tuple(_space(name, options) for name in list_presets() if name not in (options["space"], space.name)),
-        input_shape=(options["height"], options["width"]), head_channels=head_channels(space.tasks, options["classes"]),
-        seed=options["seed"],
-    )  # fmt: skip
-
-
-def _show(known: Known, options: dict[str, Any]) -> None:
+def _show(known: Known, request: ProfileRequest) -> None:
     baseline, spaces = known.baseline, known.spaces
     low, high = baseline.interval_ms
     click.echo(f"Everything below is predicted. Predictor {known.predictor.summary(known.card)}")
     click.echo(
-        f"{known.baseline_name} at {options['height']}x{options['width']}: predicted "
+        f"{known.baseline_name} at {request.height}x{request.width}: predicted "
         f"{format_ms(baseline.latency_ms)}, {baseline.confidence:.0%} interval {low:.3g} to {high:.3g} ms"
     )
     if not baseline.in_domain:
         click.echo("  outside of what the predictor has seen: " + "; ".join(baseline.domain_notes))
     count = next(iter(spaces.values())).count
     # Not as the table's title: that would be wrapped to the table's width.
-    click.echo(f"predicted ms of {count} random networks of each space (seed {options['seed']}):")
+    click.echo(f"predicted ms of {count} random networks of each space (seed {request.seed}):")
     print_table(
         "",
         ("space", "min", "10%", "median", "90%", "max", "in domain"),

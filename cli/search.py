@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,26 +17,23 @@ from edgenas.cli.stop_signals import stopped_in_order
 from edgenas.errors import UsageError
 from edgenas.workflow.runs import new_run_folder
 
+if TYPE_CHECKING:
+    from edgenas.workflow.search_request import SearchRequest
+
 __all__ = ["command"]
 
 _EXECUTION = ("executor", "workers", "address", "cpus_per_trial", "gpus_per_trial", "pause_seconds")
 _RESUMABLE = {"resume", "trials", "remeasure", "trial_seconds", "as_json", *_EXECUTION}
 
-# The controller of the paper: population 50, tournament sample 10, about 2,000 generations of one child.
-_PRESETS = {"paper": {"trials": 2000, "population": 50, "tournament": 10}}
+# Options that `search_request` takes as they are.
+_AS_THEY_ARE = (
+    "space", "algorithm", "preset", "population", "tournament", "supernet_steps", "rank_networks", "reward", "require",
+    "risk", "max_parameters", "max_activation_kib", "storage", "seed", "loss_weights", "proxy", "pruner", "first_rung",
+    "reduction_factor",
+)  # fmt: skip
 
 # Options of the schedule, by the names of `TrainingConfig`.
 _SCHEDULE = ("iterations", "batch_size", "learning_rate")
-
-_READ_BY = {
-    "population": ("evolution", "oneshot", "nsga2"),
-    "tournament": ("evolution", "oneshot"),
-    "supernet_steps": ("oneshot",),
-    "rank_networks": ("oneshot",),
-}
-
-# A network with weights of the supernet is scored in about a second.
-_ONESHOT_TRIALS = 500
 
 
 @click.command(name="search")
@@ -121,7 +117,7 @@ _ONESHOT_TRIALS = 500
 )
 @click.option(
     "--preset",
-    type=click.Choice(sorted(_PRESETS)),
+    type=click.Choice(["paper"]),
     help="paper: 2,000 trials, population 50, tournament 10; what is given beside it counts.",
 )
 @click.option(
@@ -268,7 +264,9 @@ def command(
                 on_event=on_event,
             )
         else:
-            request = _request(trials, execution, remeasure=remeasure, trial_seconds=trial_seconds, **options)
+            request = _request(
+                execution, trials=trials, remeasure=remeasure, trial_seconds=trial_seconds, **options
+            )
             result = start_search(request, run_dir, on_event=on_event)
     if as_json:
         print_json({"run": str(result.run_dir), **result.to_dict()})
@@ -276,10 +274,10 @@ def command(
         show_result(result)
 
 
-def _request(trials: int | None, execution: dict[str, Any], **options: Any) -> Any:
+def _request(execution: dict[str, Any], **options: Any) -> SearchRequest:
     from edgenas.workflow.data import DataRequest
     from edgenas.workflow.execution import Execution
-    from edgenas.workflow.search import SearchRequest
+    from edgenas.workflow.search_request import search_request
 
     data = DataRequest(
         source=options["data"],
@@ -289,50 +287,20 @@ def _request(trials: int | None, execution: dict[str, Any], **options: Any) -> A
         frames=options["frames"],
         validation_frames=options["validation_frames"],
     )
-    schedule = {name: options[name] for name in _SCHEDULE if options[name] is not None}
-    algorithm = options["algorithm"]
-    for name, algorithms in _READ_BY.items():
-        if options[name] is not None and algorithm not in algorithms:
-            raise UsageError(
-                f"--{name.replace('_', '-')} has no meaning for --algorithm {algorithm}. Leave it out, or take "
-                f"--algorithm {' or '.join(algorithms)}."
-            )
-    preset = _PRESETS.get(options["preset"], {})
-    trials = trials or preset.get("trials", _ONESHOT_TRIALS if algorithm == "oneshot" else 50)
-    population = options["population"] or preset.get("population", max(4, min(50, trials // 4)))
-    tournament = options["tournament"] or preset.get("tournament", max(2, population // 5))
     sram_device, max_sram_kib = sram_limit(options["max_sram_kib"])
-    main, *further = device_requests(
+    devices = device_requests(
         options["device"], options["configuration"], options["predictor"], options["target_ms"]
-    ) or (None,)
-    return SearchRequest(
-        space=options["space"],
+    )
+    return search_request(
+        devices,
+        **{name: options[name] for name in _AS_THEY_ARE},
         data=data,
-        **({"device": None} if main is None else asdict(main)),
-        further=tuple(further),
+        trials=options["trials"],
         metric_weights=options["metric_weight"],
-        reward=options["reward"],
-        require=options["require"],
-        risk=options["risk"],
-        max_parameters=options["max_parameters"],
-        max_activation_kib=options["max_activation_kib"],
         max_sram_kib=max_sram_kib,
         sram_device=sram_device,
         remeasure=options["remeasure"] or 0,
-        storage=options["storage"],
-        trials=trials,
-        algorithm=algorithm,
-        supernet_steps=options["supernet_steps"],
-        rank_networks=options["rank_networks"],
-        population=population,
-        tournament=options["tournament"] or min(population, tournament),
-        seed=options["seed"],
-        loss_weights=options["loss_weights"],
-        proxy=options["proxy"],
-        schedule=schedule,
-        pruner=options["pruner"],
-        first_rung=options["first_rung"],
-        reduction_factor=options["reduction_factor"],
+        schedule={name: options[name] for name in _SCHEDULE if options[name] is not None},
         trial_seconds=options["trial_seconds"],
         execution=Execution(**execution),
         command=("edgenas", *sys.argv[1:]),

@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 import numpy as np
 
-from edgenas.cli.options import head_channels, json_option, parse_tasks
+from edgenas.cli.options import json_option, parse_tasks
 from edgenas.cli.output import print_json, print_table, say
+from edgenas.datasets.records import head_channels_for
 from edgenas.space import list_presets, load_space
 from edgenas.storage import write_text_atomic
 
@@ -91,7 +92,7 @@ def sample(
     chosen = parse_tasks(tasks) or ()
     space = load_space(name, chosen)
     rng = np.random.default_rng(seed)
-    channels = head_channels(space.tasks, classes)
+    channels = head_channels_for(space.tasks, classes)
     drawn = [space.default()] if baseline else [space.sample(rng) for _ in range(count)]
     networks = [space.architecture(d, input_shape=(height, width), head_channels=channels) for d in drawn]
     if out is None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,17 +13,17 @@ import click
 from edgenas.cli.options import data_options, json_option, parse_tasks, refuse_data_options, run_argument
 from edgenas.cli.output import metrics_table, print_json, progress, say
 from edgenas.errors import UsageError
-from edgenas.workflow.runs import RunFolder, newest_run
+from edgenas.workflow.runs import newest_run
 
 if TYPE_CHECKING:
-    from edgenas.space import Architecture
-    from edgenas.training.config import TrainingConfig
-    from edgenas.training.loss_weights import LossWeights
     from edgenas.training.trainer import Progress
-    from edgenas.workflow.data import OpenData
     from edgenas.workflow.train import TrainedNetwork
+    from edgenas.workflow.training_request import TrainingRequest
 
 __all__ = ["command"]
+
+# Options of the schedule, by the names of `TrainingConfig`.
+_CHANGES = ("iterations", "batch_size", "learning_rate", "weighting", "accumulate", "precision", "devices")
 
 
 @click.command(name="train")
@@ -101,29 +99,23 @@ def command(run: Path | None, architecture: str | None, as_json: bool, **options
       edgenas train --architecture best.json --data nyuv2.npz --schedule modern --epochs 24 --out net
       edgenas train --architecture best.json --data nyuv2.npz --tasks depth --seeds 0,1,2 --out depth-alone
     """
-    from edgenas.workflow.train import train_network
-
     if architecture is not None and run is not None:
         raise UsageError(
             f"Give either a run or --architecture. Received {run} and --architecture {architecture}."
         )
-    network, data, config, folder = (
-        _without_run(architecture, options) if architecture is not None else _from_run(run, options)
-    )
+    planned = _request(run, architecture, options).plan()
+    config, folder = planned.config, planned.folder
     seeds = _seeds(options["seeds"])
-    every = options["validate_every"] or max(1, math.ceil(config.iterations / 4))
     results: list[TrainedNetwork] = []
     for seed in seeds or [config.seed]:
         place = folder / f"seed-{seed}" if seeds else folder
         with progress(f"seed {seed}" if seeds else "train") as advance:
-            trained = train_network(
-                network,
-                data,
-                replace(config, seed=seed),
+            trained = planned.train(
                 place,
+                seed=seed,
                 restart=options["restart"],
                 on_step=partial(_tell, advance),
-                evaluate_at=range(every, config.iterations, every),
+                validate_every=options["validate_every"],
                 keep=options["keep"],
                 checkpoint_every=options["checkpoint_every"],
                 checkpoint_minutes=options["checkpoint_minutes"],
@@ -170,102 +162,29 @@ def _seeds(text: str | None) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _from_run(
-    run: Path | None, options: dict[str, Any]
-) -> tuple[Architecture, OpenData, TrainingConfig, Path]:
-    from edgenas.search.config import read_config
-    from edgenas.training.config import TrainingConfig
-    from edgenas.workflow.data import OpenData
-    from edgenas.workflow.train import architecture_of_run
+def _request(run: Path | None, architecture: str | None, options: dict[str, Any]) -> TrainingRequest:
+    from edgenas.workflow.data import DataRequest
+    from edgenas.workflow.training_request import TrainingRequest
 
     tasks = parse_tasks(options["tasks"])
-    refuse_data_options("--architecture FILE", but=("tasks",))
-    folder = RunFolder(run or newest_run())
-    stored = read_config(folder.root)
-    network = architecture_of_run(folder.best, allow_infeasible=options["allow_infeasible"])
-    data = OpenData.reopen(stored["data"])
-    if tasks is not None and tasks != data.tasks:
-        if options["out"] is None:
-            raise UsageError(
-                f"{folder.root} is a run for {', '.join(data.tasks)}. To train its network for {', '.join(tasks)} "
-                "alone, name another folder with --out."
-            )
-        network = network.with_tasks(tasks)
-        data = replace(data.request, tasks=tasks).open()
-    searched = TrainingConfig.from_dict(stored["proxy"]).loss_weights
-    return network, data, _config(options, data, searched), options["out"] or folder.train
-
-
-def _without_run(name: str, options: dict[str, Any]) -> tuple[Architecture, OpenData, TrainingConfig, Path]:
-    """An architecture by file or by name, on the data that the options name."""
-    from edgenas.space import Architecture, load_space
-    from edgenas.space.shipped import SHIPPED_ARCHITECTURES, shipped_architecture
-    from edgenas.workflow.data import DataRequest
-
-    if options["out"] is None:
-        raise UsageError("--architecture needs --out, the folder of the trained network.")
-    network = Architecture.load(Path(name)) if name.endswith(".json") else None
-    tasks, height, width = parse_tasks(options["tasks"]), options["height"], options["width"]
-    if network is not None:
-        tasks, height, width = (
-            tasks or network.tasks,
-            height or network.input_height,
-            width or network.input_width,
-        )
-        network = network.with_tasks(tasks)
-    data = DataRequest(
-        options["data"], tasks, height, width, options["frames"], options["validation_frames"]
-    ).open()
-    info = data.train.info
-    if network is None:
-        shape, channels = (info.height, info.width), info.head_channels
-        if name in SHIPPED_ARCHITECTURES:
-            network = shipped_architecture(name, input_shape=shape, head_channels=channels)
-        else:
-            space = load_space(options["space"], data.tasks)
-            network = space.named(name, input_shape=shape, head_channels=channels)
-    wanted = {h.task: h.channels for h in network.heads}
-    if any(info.head_channels.get(task) != channels for task, channels in wanted.items()):
-        raise UsageError(
-            f"The heads of {name} do not fit the data: it has the channels {wanted}, the data need "
-            f"{info.head_channels}. Sample the architecture for these data: edgenas space sample --classes N"
-        )
-    return network, data, _config(options, data), options["out"]
-
-
-def _config(options: dict[str, Any], data: OpenData, searched: LossWeights | None = None) -> TrainingConfig:
-    """The schedule with what the options change.
-
-    Where nobody names loss weights, those hold with which the network was searched if they were chosen for that, else
-    the ones that fit the schedule and the data.
-    """
-    from edgenas.training.config import default_loss_weights
-    from edgenas.training.loss_weights import load_loss_weights
-    from edgenas.training.schedule_file import load_schedule, resolve_schedule
-
-    info = data.train.info
-    preset, _ = load_schedule(options["schedule"], begin_with="modern")
-    chosen = searched != load_loss_weights(default_loss_weights(info.tasks, info.depth_unit))
-    fitting = (
-        searched
-        if searched is not None and chosen
-        else default_loss_weights(info.tasks, info.depth_unit, preset)
-    )
-
-    if options["epochs"] is not None and options["iterations"] is not None:
-        raise UsageError(
-            f"Give either --epochs or --iterations. Received --epochs {options['epochs']:g} and --iterations "
-            f"{options['iterations']}."
-        )
-    names = (
-        "iterations", "batch_size", "learning_rate", "weighting", "accumulate", "precision", "devices",
-    )  # fmt: skip
-    config = resolve_schedule(
-        options["schedule"],
-        data.tasks,
-        fitting=fitting,
-        begin_with="modern",
+    if architecture is None:
+        refuse_data_options("--architecture FILE", but=("tasks",))
+    return TrainingRequest(
+        run=None if architecture is not None else run or newest_run(),
+        architecture=architecture,
+        space=options["space"],
+        data=DataRequest(
+            options["data"],
+            tasks,
+            options["height"],
+            options["width"],
+            options["frames"],
+            options["validation_frames"],
+        ),
+        schedule=options["schedule"],
+        epochs=options["epochs"],
         loss_weights=options["loss_weights"],
-        changes={"seed": options["seed"], **{k: options[k] for k in names if options[k] is not None}},
+        changes={"seed": options["seed"], **{k: options[k] for k in _CHANGES if options[k] is not None}},
+        out=options["out"],
+        allow_infeasible=options["allow_infeasible"],
     )
-    return config if options["epochs"] is None else config.for_epochs(options["epochs"], len(data.train))

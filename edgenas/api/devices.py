@@ -1,8 +1,9 @@
-"""Latency and compatibility of networks: predicted, checked and measured; the first two need no device."""
+"""Devices: the latency and compatibility of networks, predicted, checked, measured; and the predictor of a device."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,11 @@ if TYPE_CHECKING:
     from edgenas.device_profiles import Configuration, DeviceProfile, Measurement
     from edgenas.graph import OpGraph
     from edgenas.latency_models import LatencyEstimate
+    from edgenas.profiling import ProfileEvent, ProfileResult
     from edgenas.space import Architecture
     from edgenas.workflow.check import CheckResult
 
-__all__ = ["check", "measure", "predict_latency"]
+__all__ = ["check", "measure", "predict_latency", "profile"]
 
 
 def predict_latency(
@@ -130,6 +132,67 @@ def measure(
     protocol = protocol_with(runner.protocol, processes=processes, runs=runs, seconds=seconds)
     [(_, measurement)] = measure_files([Path(path)], runner, protocol, operators=operators)
     return measurement
+
+
+def profile(
+    device: str = "host",
+    *,
+    configuration: str | None = None,
+    space: str | Path = "demo",
+    tasks: Sequence[str] = ("depth", "normals", "segmentation"),
+    classes: int = 13,
+    height: int = 96,
+    width: int = 128,
+    seconds: float = 180.0,
+    seed: int = 0,
+    out: str | Path | None = None,
+    on_event: Callable[[ProfileEvent], None] | None = None,
+) -> ProfileResult:
+    """Measures networks of a space on a device and fits its latency predictor; goes on where it was stopped.
+
+    Args:
+        device: a device, or ssh://USER@HOST or adb://SERIAL.
+        configuration: configuration of the device; its default without it.
+        space: where the networks come from.
+        tasks: their heads.
+        classes: segmentation classes.
+        height: rows of their input; a predictor knows the sizes that it was fitted on.
+        width: columns.
+        seconds: time for everything.
+        seed: seed of the plan.
+        out: folder of the measurements; one in the user's folder without it.
+        on_event: is told about progress.
+
+    Returns:
+        The predictor, its card with the held-out error, and where both are stored. `predict_latency` uses it from
+        now on.
+
+    Raises:
+        UsageError: there is no such device, space or task.
+        EdgenasError: the device is not at hand, or too little could be measured.
+
+    Example:
+        >>> import edgenas
+        >>> result = edgenas.profile("raspi4")
+        Traceback (most recent call last):
+        ...
+        edgenas.errors.EdgenasError: Raspberry Pi 4 ... is not available, so nothing was measured...
+    """
+    from edgenas.tasks.registry import ordered
+    from edgenas.workflow.profile import ProfileRequest
+
+    found, chosen = _device(device, configuration)
+    request = ProfileRequest(
+        space=str(space),
+        tasks=ordered(tasks),
+        classes=classes,
+        height=height,
+        width=width,
+        seconds=seconds,
+        seed=seed,
+        out=None if out is None else Path(out),
+    )
+    return request.measure(found, chosen.name, on_event=on_event)
 
 
 def _device(name: str, configuration: str | None) -> tuple[DeviceProfile, Configuration]:

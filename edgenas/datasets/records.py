@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgenas.datasets.classes import class_names_for
 from edgenas.tasks import get_task
 
-__all__ = ["TASKS", "DatasetInfo", "Frame"]
+__all__ = ["TASKS", "DatasetInfo", "Frame", "head_channels_for"]
 
 TASKS = ("depth", "normals", "segmentation")
 """The tasks of the paper, in the order that networks use. A data set may hold any of `edgenas.tasks.TASKS`."""
@@ -46,6 +47,16 @@ class DatasetInfo:
     def head_channels(self) -> dict[str, int]:
         """Output channels that a network needs per task."""
         return {task: get_task(task).output_channels(self) for task in self.tasks}
+
+
+def head_channels_for(tasks: Iterable[str], classes: int) -> dict[str, int]:
+    """Output channels of networks for which no data are at hand.
+
+    Args:
+        tasks: names of the tasks.
+        classes: number of segmentation classes.
+    """
+    return DatasetInfo("", 0, 0, tuple(tasks), class_names_for(classes), "m", "").head_channels
 
 
 class Frame:

@@ -146,7 +146,8 @@ def run_study_search(
     """
     from edgenas.search.config import CONFIG_FILE
     from edgenas.search.study import read_trials
-    from edgenas.workflow.search import SearchRequest, resume_search, start_search
+    from edgenas.workflow.search import resume_search, start_search
+    from edgenas.workflow.search_request import SearchRequest
 
     if (folder / CONFIG_FILE).exists():
         if len(read_trials(folder)) < plan.trials:

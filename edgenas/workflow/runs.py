@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgenas.errors import UsageError
 
-__all__ = ["RUNS", "RunFolder", "new_run_folder", "newest_run"]
+__all__ = ["RUNS", "RunFolder", "is_run", "new_run_folder", "newest_run"]
 
 RUNS = Path("runs")
 """Runs without a name of their own are numbered in this folder of the working directory."""
@@ -51,6 +51,11 @@ class RunFolder:
     def export(self) -> Path:
         """Exported files."""
         return self.root / "export"
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a search has begun in a folder."""
+    return RunFolder(folder).config.is_file()
 
 
 def new_run_folder(root: Path = RUNS) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from edgenas.search.scalars import with_scalars
 from edgenas.space import Architecture, SearchSpace, load_space
 from edgenas.training.config import TrainingConfig, default_loss_weights
 from edgenas.training.schedule_file import resolve_schedule
-from edgenas.workflow.data import DataRequest, OpenData
+from edgenas.workflow.data import OpenData
 from edgenas.workflow.devices import (
     DeviceRequest,
     OpenDevice,
@@ -46,84 +46,10 @@ from edgenas.workflow.proxy_training import ProxyTraining
 from edgenas.workflow.remeasure import remeasure as remeasure_best
 from edgenas.workflow.requirements import edgetpu_requirement
 from edgenas.workflow.runs import RunFolder
+from edgenas.workflow.search_request import SearchRequest
 from edgenas.workflow.vela_memory import VelaMemory, sram_device, sram_requirement
 
-__all__ = ["SearchRequest", "resume_search", "start_search"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class SearchRequest:
-    """What the user asked for.
-
-    Attributes:
-        space: name or path of the search space.
-        data: which data to open.
-        device: device whose latency counts; None searches for quality alone.
-        configuration: configuration of the device; None for its default.
-        predictor_dir: folder of a predictor to use instead of the user's or the shipped one.
-        target_ms: latency target; None takes the predicted latency of the MT edge baseline.
-        further: further devices whose latency counts too.
-        metric_weights: weights of metrics, see `parse_metric_weights`.
-        reward: preset of Eq. 5.
-        risk: probability with which the device may exceed the latency held against the target.
-        trials: evaluated children.
-        algorithm: "evolution", "random", "nsga2", "tpe" or "oneshot".
-        supernet_steps: steps of the supernet of algorithm "oneshot"; None for the default.
-        rank_networks: networks that it trains alone afterwards; None for the default.
-        population: population of regularized evolution and of NSGA-II.
-        tournament: tournament size of regularized evolution.
-        seed: seed of evolution and training.
-        require: accelerator that must run every operator of a candidate, "edgetpu"; None for none.
-        max_parameters: most trainable parameters of a candidate; None for any number.
-        max_activation_kib: most KiB of feature maps of a candidate at once; None for any.
-        max_sram_kib: most KiB of SRAM on an Ethos-U, as Vela simulates it; None for any.
-        sram_device: the Ethos-U; None takes the first one among the devices.
-        storage: where the study is kept, see `edgenas.search.storages.location`; None for the run folder.
-        loss_weights: preset of Table 8; None takes the one that fits the data.
-        proxy: schedule of every candidate: a preset of `training.config`, or a path that ends in .toml.
-        schedule: what differs from `proxy`.
-        pruner: "halving" ends the training of what is behind; None trains every candidate to the end.
-        first_rung: steps after which candidates are compared first; None for a part of the schedule.
-        reduction_factor: one of so many goes on at each rung; None for the default.
-        trial_seconds: time limit of a trial; None for a generous one, see `SearchConfig.trial_seconds`.
-        execution: where the candidates are trained.
-        remeasure: how many of the best networks are measured at the end; 0 measures the best alone.
-        command: argument vector, for the record.
-    """
-
-    space: str = "demo"
-    data: DataRequest = field(default_factory=DataRequest)
-    device: str | None = "host"
-    configuration: str | None = None
-    predictor_dir: Path | None = None
-    target_ms: float | None = None
-    further: tuple[DeviceRequest, ...] = ()
-    metric_weights: tuple[str, ...] = ()
-    reward: str = "paper"
-    risk: float | None = None
-    trials: int = 50
-    algorithm: str = "evolution"
-    supernet_steps: int | None = None
-    rank_networks: int | None = None
-    population: int = 50
-    tournament: int = 10
-    seed: int = 0
-    require: str | None = None
-    max_parameters: int | None = None
-    max_activation_kib: float | None = None
-    max_sram_kib: float | None = None
-    sram_device: str | None = None
-    remeasure: int = 0
-    storage: str | None = None
-    loss_weights: str | None = None
-    proxy: str = "proxy"
-    schedule: Mapping[str, Any] = field(default_factory=dict)
-    pruner: str | None = None
-    first_rung: int | None = None
-    reduction_factor: int | None = None
-    trial_seconds: float | None = None
-    execution: Execution = field(default_factory=Execution)
-    command: tuple[str, ...] = ()
+__all__ = ["resume_search", "start_search"]
 
 
 def start_search(

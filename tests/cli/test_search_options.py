@@ -11,14 +11,15 @@ from edgenas.cli import search
 from edgenas.cli.main import main
 from edgenas.search import ALGORITHMS, SearchResult
 from edgenas.workflow import search as workflow
+from edgenas.workflow.search_request import SearchRequest
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[workflow.SearchRequest]:
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[SearchRequest]:
     """What `start_search` is called with; it searches nothing."""
-    requests: list[workflow.SearchRequest] = []
+    requests: list[SearchRequest] = []
 
-    def start_search(request: workflow.SearchRequest, run_dir: Path, **_: Any) -> SearchResult:
+    def start_search(request: SearchRequest, run_dir: Path, **_: Any) -> SearchResult:
         requests.append(request)
         return SearchResult(
             run_dir,
@@ -60,14 +61,14 @@ def run(*arguments: str) -> int:
     ],
 )
 def test_algorithm_and_sizes(
-    asked: list[workflow.SearchRequest], arguments: tuple[str, ...], expected: tuple[str, int, int, int]
+    asked: list[SearchRequest], arguments: tuple[str, ...], expected: tuple[str, int, int, int]
 ) -> None:
     assert run(*arguments) == 0
     (request,) = asked
     assert (request.algorithm, request.trials, request.population, request.tournament) == expected
 
 
-def test_limits(asked: list[workflow.SearchRequest], capsys: pytest.CaptureFixture[str]) -> None:
+def test_limits(asked: list[SearchRequest], capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--max-parameters", "9000", "--max-activation-kib", "64.5") == 0
     assert (asked[0].max_parameters, asked[0].max_activation_kib) == (9000, 64.5)
     out = capsys.readouterr().out
@@ -75,7 +76,7 @@ def test_limits(asked: list[workflow.SearchRequest], capsys: pytest.CaptureFixtu
     assert "at most 9,000 parameters, at most 64.5 KiB of activations; 3 networks rejected untrained" in out
 
 
-def _devices(request: workflow.SearchRequest) -> list[tuple[object, ...]]:
+def _devices(request: SearchRequest) -> list[tuple[object, ...]]:
     main = (request.device, request.configuration, request.predictor_dir, request.target_ms)
     return [main, *((d.device, d.configuration, d.predictor_dir, d.target_ms) for d in request.further)]
 
@@ -105,9 +106,7 @@ def _devices(request: workflow.SearchRequest) -> list[tuple[object, ...]]:
         ),
     ],
 )
-def test_devices(
-    asked: list[workflow.SearchRequest], arguments: str, expected: list[tuple[object, ...]]
-) -> None:
+def test_devices(asked: list[SearchRequest], arguments: str, expected: list[tuple[object, ...]]) -> None:
     assert run(*arguments.split()) == 0
     assert _devices(asked[0]) == expected
 
@@ -116,14 +115,12 @@ def test_devices(
     ("text", "expected"),
     [("256", (None, 256.0)), ("ethos-u55-128=96.5", ("ethos-u55-128", 96.5))],
 )
-def test_sram(asked: list[workflow.SearchRequest], text: str, expected: tuple[str | None, float]) -> None:
+def test_sram(asked: list[SearchRequest], text: str, expected: tuple[str | None, float]) -> None:
     assert run("--max-sram-kib", text) == 0
     assert (asked[0].sram_device, asked[0].max_sram_kib) == expected
 
 
-def test_remeasure(
-    asked: list[workflow.SearchRequest], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_remeasure(asked: list[SearchRequest], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert run() == 0 and run("--remeasure", "5") == 0
     assert [request.remeasure for request in asked] == [0, 5]
     resumed: list[object] = []
@@ -137,17 +134,17 @@ def test_remeasure(
     assert resumed == [3, None]
 
 
-def test_metric_weights_are_handed_on(asked: list[workflow.SearchRequest]) -> None:
+def test_metric_weights_are_handed_on(asked: list[SearchRequest]) -> None:
     assert run("--metric-weight", "depth=0", "--metric-weight", "segmentation.miou=2") == 0
     assert asked[0].metric_weights == ("depth=0", "segmentation.miou=2")
 
 
-def test_schedule(asked: list[workflow.SearchRequest]) -> None:
+def test_schedule(asked: list[SearchRequest]) -> None:
     assert run("--proxy", "paper-proxy", "--iterations", "70") == 0
     assert (asked[0].proxy, dict(asked[0].schedule)) == ("paper-proxy", {"iterations": 70})
 
 
-def test_pruning(asked: list[workflow.SearchRequest]) -> None:
+def test_pruning(asked: list[SearchRequest]) -> None:
     assert run("--pruner", "halving", "--first-rung", "30", "--reduction-factor", "3") == 0
     assert run() == 0
     pruning = [(r.pruner, r.first_rung, r.reduction_factor) for r in asked]
@@ -183,7 +180,7 @@ def test_pruning(asked: list[workflow.SearchRequest]) -> None:
     ],
 )
 def test_what_makes_no_sense_is_refused(
-    asked: list[workflow.SearchRequest],
+    asked: list[SearchRequest],
     capsys: pytest.CaptureFixture[str],
     arguments: tuple[str, ...],
     message: str,
