@@ -10,6 +10,7 @@ import tensorflow as tf
 
 __all__ = [
     "BATCH_NORM_MOMENTUM",
+    "Bottleneck",
     "FastNormalizedFusion",
     "FusedBatchNormalization",
     "FusedInvertedBottleneck",
@@ -100,6 +101,11 @@ class _Composite(keras.layers.Layer):
             shape = layer.compute_output_shape(shape)
         self.built = True
 
+    @property
+    def chain(self) -> tuple[keras.layers.Layer, ...]:
+        """The sublayers, in their order."""
+        return tuple(self._chain)
+
     def _run_chain(self, inputs: Any, training: bool | None) -> Any:
         x = inputs
         for layer in self._chain:
@@ -122,7 +128,7 @@ def _activation(name: str) -> keras.layers.Layer:
     return keras.layers.ReLU(max_value=6.0 if name == "relu6" else None, name=name)
 
 
-class _Bottleneck(_Composite):
+class Bottleneck(_Composite):
     """What both block types share: configuration, and the residual where stride is 1 and widths agree."""
 
     def __init__(
@@ -170,7 +176,7 @@ class _Bottleneck(_Composite):
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
-class InvertedBottleneck(_Bottleneck):
+class InvertedBottleneck(Bottleneck):
     """IBN (paper, Figure 4): 1x1 expansion (none at ratio 1), kxk depthwise with the stride, 1x1 projection."""
 
     def _layers_for(self, width: int) -> list[keras.layers.Layer]:
@@ -195,7 +201,7 @@ class InvertedBottleneck(_Bottleneck):
 
 
 @keras.saving.register_keras_serializable(_PACKAGE)
-class FusedInvertedBottleneck(_Bottleneck):
+class FusedInvertedBottleneck(Bottleneck):
     """Fused-IBN (paper, Figure 4): kxk full convolution to the expanded width with the stride, 1x1 projection."""
 
     def _layers_for(self, width: int) -> list[keras.layers.Layer]:
