@@ -81,7 +81,7 @@ def _peaks(model: Any, groups: Sequence[_Group], images: Sequence[np.ndarray]) -
     if not groups or not len(images):
         return [np.ones(1) for _ in groups]
     tensors = [tensor for group in groups for tensor in group.tensors]
-    inner = keras.Model(model.inputs, [tensor for tensor, _ in tensors])
+    inner = keras.Model(model.input, [tensor for tensor, _ in tensors])
     places = np.unique(np.linspace(0, len(images) - 1, min(_FRAMES, len(images))).astype(int))
     largest = [np.zeros(tensor.shape[-1]) for tensor, _ in tensors]
     for start in range(0, len(places), _BATCH):

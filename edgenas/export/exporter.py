@@ -22,6 +22,7 @@ from edgenas.export.choice import Bench, Compared, best_of, describe
 from edgenas.export.engines.convert import convert
 from edgenas.export.engines.formats import INTEGER_FORMATS
 from edgenas.export.engines.litert_quantizer import is_installed
+from edgenas.export.equalise import equalised
 from edgenas.export.request import ExportRequest
 from edgenas.export.samples import write_samples
 from edgenas.export.verify import HeadError, Predict, require_float_agreement
@@ -108,7 +109,7 @@ def export_network(
     images = list(_calibration_images(train_set, used))
     reference = predictor_of(model)
     shown = validation_set.arrays(range(min(_COMPARED_FRAMES, len(validation_set))))["image"]
-    with _partial_folder(request) as partial:
+    with _partial_folder(request) as partial, equalised(model, images) as factors:
         bench = Bench(partial, request.name, reference, shown)
         io = IoTypes(request.input_type, request.output_type)
         chosen: dict[str, Compared] = {}
@@ -136,7 +137,9 @@ def export_network(
         write_samples(samples, validation_set, labelled, tasks)
         files = {format: _publish(one, request, format, metrics[format]) for format, one in chosen.items()}
         samples = samples.replace(request.out_dir / samples.name)
-    return ExportedNetwork(files, keras_metrics, used, samples, {"engines": engines})
+    return ExportedNetwork(
+        files, keras_metrics, used, samples, {"engines": engines, "equalised": dict(factors)}
+    )
 
 
 @contextlib.contextmanager

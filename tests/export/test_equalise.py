@@ -14,7 +14,7 @@ from edgenas.space import load_space
 
 start_tensorflow()
 
-from edgenas.export.convert import to_tflite  # noqa: E402
+from edgenas.export.engines.tensorflow import to_tflite  # noqa: E402
 from edgenas.export.equalise import MOST, equalised  # noqa: E402
 from edgenas.export.litert_model import LitertModel  # noqa: E402
 from edgenas.export.verify import compare_heads  # noqa: E402
@@ -79,7 +79,7 @@ def test_the_int8_file_errs_less(
 ) -> None:
     def converted(name: str) -> LitertModel:
         path = tmp_path / f"{name}.tflite"
-        path.write_bytes(to_tflite(model, dtype="int8", representative=images))
+        path.write_bytes(to_tflite(model, format="int8", representative=images))
         return LitertModel(path)
 
     plain = converted("plain")
