@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from edgenas.graph import OpGraph, parameter_count
+from edgenas.graph import OpGraph
 from edgenas.space.architecture import Architecture
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _PACKAGES = (
 
 def model_card(
     request: ExportRequest,
-    architecture: Architecture,
+    architecture: Architecture | None,
     exported: ExportedNetwork,
     data: Mapping[str, Any],
     graph: OpGraph,
@@ -48,7 +48,7 @@ def model_card(
 
     Args:
         request: what was asked for.
-        architecture: the network.
+        architecture: the network; None for one of another tool.
         exported: what was written and how it compares.
         data: the run's description of its data.
         graph: the shipped file (int8 where there is one).
@@ -64,9 +64,9 @@ def model_card(
         "version": 1,
         "name": request.name,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "architecture": architecture.to_dict(),
-        "architecture_hash": architecture.hash,
-        "parameters": parameter_count(architecture),
+        "architecture": architecture.to_dict() if architecture else None,
+        "architecture_hash": architecture.hash if architecture else None,
+        "parameters": exported.parameters,
         "macs": graph.macs,
         "parameter_bytes": graph.parameter_bytes,
         "peak_activation_bytes": graph.peak_activation_bytes,

@@ -11,12 +11,14 @@ import numpy as np
 
 from edgenas.errors import EdgenasError
 from edgenas.export.candidate import Candidate
+from edgenas.export.engines.convert import convert
+from edgenas.export.engines.litert_quantizer import is_installed
 from edgenas.export.litert_model import LitertModel
 from edgenas.export.verify import HeadError, Predict, compare_heads
 from edgenas.graph import parse_tflite
 from edgenas.storage import write_bytes_atomic
 
-__all__ = ["Bench", "Compared", "best_of", "describe", "mean_sqnr_db"]
+__all__ = ["Bench", "Compared", "best_of", "convert_best", "describe", "mean_sqnr_db"]
 
 _PERFECT_DB = 200.0
 _ALIKE_DB = 0.1
@@ -93,6 +95,51 @@ def best_of(compared: Sequence[Compared]) -> Compared:
     most = max(mean_sqnr_db(one.errors) for one in compared)
     alike = [one for one in compared if mean_sqnr_db(one.errors) >= most - _ALIKE_DB]
     return min(alike, key=lambda one: len(parse_tflite(one.candidate.data).operators))
+
+
+def convert_best(
+    model: Any,
+    format: str,
+    *,
+    engine: str,
+    bench: Bench,
+    images: Sequence[np.ndarray] = (),
+    float_file: bytes | None = None,
+) -> tuple[Compared, dict[str, Any]]:
+    """What the engines make of one format, run on real frames: the best, and what the card says of all.
+
+    Args:
+        model: Keras model.
+        format: one of `FORMATS`.
+        engine: the engine that was asked for, or "auto".
+        bench: where they are compared.
+        images: calibration frames, see `convert`.
+        float_file: the float32 file of the same model, where it is at hand.
+
+    Raises:
+        MissingDependencyError: the engine that was asked for is not installed.
+        EdgenasError: no engine made a file that runs.
+    """
+    engines, failures = [engine], {}
+    if format == "float32" or engine == "auto":
+        engines = ["tensorflow"]
+        if format != "float32" and is_installed():
+            engines.append("litert-quantizer")
+        elif format != "float32":
+            failures["litert-quantizer"] = "it is not installed: pip install 'edgenas[quant]'"
+    compared = []
+    for each in engines:
+        try:
+            made = convert(model, format=format, engine=each, images=images, float_file=float_file)
+            compared.append(bench.compare(made))
+        except EdgenasError as error:
+            if len(engines) == 1:
+                raise
+            failures[each] = str(error)
+    if not compared:
+        raise EdgenasError(" ".join(failures.values()))
+    chosen = best_of(compared)
+    return chosen, describe(compared, chosen, failures, engine)
 
 
 def describe(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,19 +14,23 @@ from typing import Any
 import numpy as np
 
 from edgenas.datasets import Dataset
+from edgenas.datasets.layouts.resize import resize_image
 from edgenas.errors import EdgenasError, UsageError
 from edgenas.evaluation import Metrics, evaluate_outputs
-from edgenas.export.candidate import Candidate, IoTypes
-from edgenas.export.choice import Bench, Compared, best_of, describe
-from edgenas.export.engines.convert import convert
+from edgenas.export.candidate import IoTypes
+from edgenas.export.choice import Bench, Compared, convert_best
+from edgenas.export.engines.convert import finished
 from edgenas.export.engines.formats import INTEGER_FORMATS
-from edgenas.export.engines.litert_quantizer import is_installed
 from edgenas.export.equalise import equalised
+from edgenas.export.inputs import at_data_size, check_model, refuse_constant_heads
+from edgenas.export.litert_model import LitertModel
+from edgenas.export.outputs import DeviceNetwork, device_network
 from edgenas.export.request import ExportRequest
 from edgenas.export.samples import write_samples
 from edgenas.export.verify import HeadError, Predict, require_float_agreement
+from edgenas.graph import read_tflite
 from edgenas.space.architecture import Architecture
-from edgenas.storage import write_json
+from edgenas.storage import write_bytes_atomic, write_json
 from edgenas.training.trainer import predictor_of
 
 __all__ = ["ExportedFile", "ExportedNetwork", "export_network"]
@@ -66,6 +69,7 @@ class ExportedNetwork:
 
     Attributes:
         files: {format: file}, float32 first.
+        parameters: trainable weights of the Keras model.
         keras_metrics: metrics of the Keras model over the same frames.
         calibration_frames: frames that set the int8 scales.
         samples: pictures for the report.
@@ -73,6 +77,7 @@ class ExportedNetwork:
     """
 
     files: dict[str, ExportedFile]
+    parameters: int
     keras_metrics: Metrics
     calibration_frames: int
     samples: Path
@@ -81,7 +86,7 @@ class ExportedNetwork:
 
 def export_network(
     model: Any,
-    architecture: Architecture,
+    architecture: Architecture | None,
     train_set: Dataset,
     validation_set: Dataset,
     request: ExportRequest,
@@ -93,7 +98,7 @@ def export_network(
 
     Args:
         model: trained Keras model.
-        architecture: the network it is.
+        architecture: the network it is; None for one of another tool.
         train_set: source of the calibration frames.
         validation_set: frames to compare and score on.
         request: what to make.
@@ -104,42 +109,91 @@ def export_network(
         EdgenasError: weights that are not finite, a failed conversion, a float tensor left in the int8 file, or a
             float32 file that does not compute what Keras computes.
     """
-    _check_inputs(model, architecture, validation_set)
+    check_model(model, architecture, validation_set, request)
+    device = device_network(model, request.heads)
+    _refuse_labels_of_16_bits(device, request)
+    size = (int(model.input_shape[1]), int(model.input_shape[2]))
+    tasks, classes = tuple(sorted(model.output)), len(validation_set.info.class_names)
     used = min(request.calibration_frames, len(train_set)) if INTEGER_FORMATS & set(request.written) else 0
-    images = list(_calibration_images(train_set, used))
-    reference = predictor_of(model)
-    shown = validation_set.arrays(range(min(_COMPARED_FRAMES, len(validation_set))))["image"]
+    images = list(_calibration_images(train_set, used, size))
+    reference = predictor_of(device.model)
+    frames = validation_set.arrays(range(min(_COMPARED_FRAMES, len(validation_set))))["image"]
+    shown = np.stack([resize_image(frame, *size) for frame in frames])
+    refuse_constant_heads(reference(shown))
+    io = IoTypes(request.input_type, request.output_type)
     with _partial_folder(request) as partial, equalised(model, images) as factors:
         bench = Bench(partial, request.name, reference, shown)
-        io = IoTypes(request.input_type, request.output_type)
         chosen: dict[str, Compared] = {}
         engines: dict[str, Any] = {}
         for format in request.written:
-            make = functools.partial(
-                convert, model, format=format, images=images, io=io,
+            chosen[format], engines[format] = convert_best(
+                device.model, format, engine=request.engine, bench=bench, images=images,
                 float_file=chosen["float32"].candidate.data if chosen else None,
             )  # fmt: skip
-            compared, failures = _compare_engines(make, _engines(format, request.engine), bench)
-            chosen[format] = best_of(compared)
             if format == "float32":
                 require_float_agreement(chosen[format].errors)
-                continue
-            if request.engine == "auto" and not is_installed():
-                failures["litert-quantizer"] = "it is not installed: pip install 'edgenas[quant]'"
-            engines[format] = describe(compared, chosen[format], failures, request.engine)
-        tasks = architecture.tasks
-        metrics = {format: evaluate_outputs(one.run, validation_set, tasks) for format, one in chosen.items()}
-        keras_metrics = evaluate_outputs(reference, validation_set, tasks)
-        labelled: dict[str, Predict] = {"float": reference}
-        if "int8" in chosen:
-            labelled["int8"] = chosen["int8"].run
+        ready = {format: _Ready.write(one, io, device, partial, request) for format, one in chosen.items()}
+        asked = {
+            format: at_data_size(one.run, size, tasks, classes, one.path) for format, one in ready.items()
+        }
+        metrics = {format: evaluate_outputs(run, validation_set, tasks) for format, run in asked.items()}
+        whole = at_data_size(predictor_of(model), size, tasks, classes, Path(request.name))
+        keras_metrics = evaluate_outputs(whole, validation_set, tasks)
+        labelled: dict[str, Predict] = {"float": whole}
+        if "int8" in asked:
+            labelled["int8"] = asked["int8"]
         samples = partial / "samples.npz"
         write_samples(samples, validation_set, labelled, tasks)
-        files = {format: _publish(one, request, format, metrics[format]) for format, one in chosen.items()}
+        files = {format: one.publish(request, metrics[format]) for format, one in ready.items()}
         samples = samples.replace(request.out_dir / samples.name)
-    return ExportedNetwork(
-        files, keras_metrics, used, samples, {"engines": engines, "equalised": dict(factors)}
-    )
+    shipped = files[request.shipped]
+    sections = {
+        "engines": {format: section for format, section in engines.items() if format != "float32"},
+        "equalised": dict(factors),
+        "outputs": device.describe(shipped.io, read_tflite(shipped.path).output_names),
+    }
+    parameters = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+    return ExportedNetwork(files, parameters, keras_metrics, used, samples, sections)
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """A file as devices get it, waiting for its final name.
+
+    Attributes:
+        compared: the candidate that it was made from.
+        path: where it stands while the export works.
+        data: its content.
+        run: it, ready to be asked.
+    """
+
+    compared: Compared
+    path: Path
+    data: bytes
+    run: LitertModel
+
+    @classmethod
+    def write(
+        cls, compared: Compared, io: IoTypes, device: DeviceNetwork, partial: Path, request: ExportRequest
+    ) -> _Ready:
+        data = finished(compared.candidate, io, device.labels).data
+        path = partial / f"{request.name}_{compared.candidate.format}.tflite"
+        write_bytes_atomic(path, data)
+        return cls(compared, path, data, LitertModel(path))
+
+    def publish(self, request: ExportRequest, metrics: Metrics) -> ExportedFile:
+        """Gives the file its final name, and its recipe the one beside it."""
+        candidate = self.compared.candidate
+        target = request.out_dir / self.path.name
+        recipe = target.with_name(f"{target.stem}_recipe.json")
+        recipe.unlink(missing_ok=True)
+        self.path.replace(target)
+        if "rules" in candidate.recipe:
+            write_json(recipe, candidate.recipe["rules"])
+        return ExportedFile(
+            target, len(self.data), hashlib.sha256(self.data).hexdigest(), self.run.io_description(), metrics,
+            self.compared.errors, candidate.engine, candidate.notes,
+        )  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -161,70 +215,15 @@ def _partial_folder(request: ExportRequest) -> Iterator[Path]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _engines(format: str, wanted: str) -> list[str]:
-    if format == "float32":
-        return ["tensorflow"]
-    if wanted == "auto":
-        return ["tensorflow", "litert-quantizer"] if is_installed() else ["tensorflow"]
-    return [wanted]
-
-
-def _compare_engines(
-    make: Callable[..., Candidate], engines: Sequence[str], bench: Bench
-) -> tuple[list[Compared], dict[str, str]]:
-    """What the engines make of one format, run on real frames, and why an engine made nothing.
-
-    Raises:
-        EdgenasError: no engine made anything.
-    """
-    made, failures = [], {}
-    for engine in engines:
-        try:
-            made.append(bench.compare(make(engine=engine)))
-        except EdgenasError as error:
-            if len(engines) == 1:
-                raise
-            failures[engine] = str(error)
-    if not made:
-        raise EdgenasError(" ".join(failures.values()))
-    return made, failures
-
-
-def _publish(one: Compared, request: ExportRequest, format: str, metrics: Metrics) -> ExportedFile:
-    """Gives a file its final name, and its recipe the one beside it."""
-    target = request.out_dir / one.path.name
-    recipe = target.with_name(f"{target.stem}_recipe.json")
-    recipe.unlink(missing_ok=True)
-    one.path.replace(target)
-    if one.candidate.engine == "litert-quantizer":
-        write_json(recipe, one.candidate.recipe["rules"])
-    data = one.candidate.data
-    return ExportedFile(
-        target, len(data), hashlib.sha256(data).hexdigest(), one.run.io_description(), metrics, one.errors,
-        one.candidate.engine, one.candidate.notes,
-    )  # fmt: skip
-
-
-def _check_inputs(model: Any, architecture: Architecture, dataset: Dataset) -> None:
-    shape = (architecture.input_height, architecture.input_width)
-    if tuple(model.input_shape[1:3]) != shape or set(model.output_names) != set(architecture.tasks):
+def _refuse_labels_of_16_bits(device: DeviceNetwork, request: ExportRequest) -> None:
+    if device.labels and "int16x8" in request.formats:
+        heads = " and ".join(f"--head {head}=logits" for head in device.labels)
         raise UsageError(
-            f"The weights belong to another architecture. Expected input {shape} and heads {architecture.tasks}. "
-            f"Received input {tuple(model.input_shape[1:3])} and heads {sorted(model.output_names)}."
+            f"No runtime takes the largest of 16-bit numbers, so int16x8 cannot return labels. Use {heads}."
         )
-    if (dataset.info.height, dataset.info.width) != shape:
-        raise UsageError(
-            f"The data's frames are {dataset.info.height}x{dataset.info.width}; the network expects "
-            f"{shape[0]}x{shape[1]}. Give the data that it was trained on."
-        )
-    for variable in model.variables:
-        if not np.isfinite(variable.numpy()).all():
-            raise EdgenasError(
-                f"The weight {variable.path} holds NaN or infinity, so the network cannot be exported. "
-                "Train it again with a lower learning rate."
-            )
 
 
-def _calibration_images(train_set: Dataset, count: int) -> Iterator[np.ndarray]:
+def _calibration_images(train_set: Dataset, count: int, size: tuple[int, int]) -> Iterator[np.ndarray]:
     for index in np.linspace(0, len(train_set) - 1, count).astype(int):
-        yield (train_set.frame(int(index)).image[None].astype(np.float32) / 127.5 - 1.0).astype(np.float32)
+        pixels = resize_image(train_set.frame(int(index)).image, *size)
+        yield (pixels[None].astype(np.float32) / 127.5 - 1.0).astype(np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,6 @@ def to_tflite(
     *,
     format: str,
     representative: Iterable[np.ndarray] | None = None,
-    outputs: Callable[[Any], Mapping[str, Any]] | None = None,
 ) -> bytes:
     """Converts a model such as those of `edgenas.networks.build_model`.
 
@@ -35,7 +34,6 @@ def to_tflite(
         format: one of `FORMATS`.
         representative: for "int8" and "int16x8", images [1, H, W, 3] float32 as the network will see them; their
             activation ranges become the quantisation scales.
-        outputs: from a batch of images to what the file returns by name; what the model returns without it.
 
     Returns:
         The .tflite file; its signature `serving_default` maps `image` to the names of the outputs.
@@ -52,9 +50,10 @@ def to_tflite(
             f"{', '.join(map(repr, sorted(set(FORMATS) - INTEGER_FORMATS)))} without. "
             f"Received format={format!r}, representative={'none' if representative is None else 'given'}."
         )
-    call = outputs or (lambda image: model(image, training=False))
     spec = tf.TensorSpec([1, *model.input_shape[1:]], tf.float32, name="image")
-    function = tf.function(lambda image: call(image), autograph=False).get_concrete_function(spec)
+    function = tf.function(lambda image: model(image, training=False), autograph=False).get_concrete_function(
+        spec
+    )
     names = sorted(function.structured_outputs)
     verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
