@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from edgenas.cli.options import device_options, json_option
-from edgenas.cli.output import format_ms, print_json, print_table, progress, say
+from edgenas.cli.output import print_json, print_table, progress, say
 from edgenas.device_profiles import (
     Configuration,
     DeviceProfile,
@@ -136,8 +136,10 @@ def _show_operators(model: Path, measurement: Measurement) -> None:
     times = align_operators([o.type for o in graph.operators], measurement.operator_ms, graph.wiring)
     click.echo(f"{model}, operators in execution order:")
     if times is None:
-        for tag, ms in measurement.operator_ms:
-            click.echo(f"  {tag:40s} {ms:9.4f} ms")
-        return
-    for index, (operator, time_ms) in enumerate(zip(graph.operators, times, strict=True)):
-        click.echo(f"  {index:4d} {operator.type:26s} {format_ms(time_ms)}")
+        rows = [("-", tag, f"{ms:.4f}") for tag, ms in measurement.operator_ms]
+    else:
+        rows = [
+            (str(index), operator.type, "-" if time_ms is None else f"{time_ms:.4f}")
+            for index, (operator, time_ms) in enumerate(zip(graph.operators, times, strict=True))
+        ]
+    print_table("", ("at", "operator", f"{measurement.source} ms"), rows)

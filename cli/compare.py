@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from edgenas.cli.completions import run_folders
 from edgenas.cli.options import json_option
 from edgenas.cli.output import print_json, print_table
 from edgenas.errors import UsageError
@@ -15,7 +16,7 @@ __all__ = ["command"]
 
 
 @click.command(name="compare")
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), shell_complete=run_folders)
 @click.option(
     "--single", multiple=True, metavar="TASK=FOLDER[,FOLDER]",
     help="Single-task baseline of a task (its seeds); without it, the runs with one task are the baselines.",

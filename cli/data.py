@@ -8,18 +8,20 @@ from edgenas.cli.lazy_group import LazyGroup
 
 __all__ = ["command"]
 
-# Subcommand -> one line of help; its module is edgenas.cli.data_NAME and gives a click command `command`.
-_COMMANDS = {
-    "inspect": "Tell what a data set holds and what is wrong with it.",
-    "layouts": "List the layouts that are read, or tell which one a path has.",
-    "prepare": "Convert a data set once into the form that is quickest to read; verify one.",
+# Title, subcommand, one line of help; its module is edgenas.cli.data_NAME and gives a click command `command`.
+_SECTIONS = {
+    "Commands": {
+        "inspect": "Tell what a data set holds and what is wrong with it.",
+        "layouts": "List the layouts that are read, or tell which one a path has.",
+        "prepare": "Convert a data set once into the form that is quickest to read; verify one.",
+    }
 }
 
 
 class _Data(LazyGroup):
     """What is done with data sets."""
 
-    commands_help = _COMMANDS
+    sections = _SECTIONS
     prefix = "data_"
 
 

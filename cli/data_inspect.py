@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgenas.cli.completions import data_names
 from edgenas.cli.options import json_option
 from edgenas.cli.output import print_json, print_table, say
 
@@ -18,7 +19,7 @@ __all__ = ["command"]
 
 
 @click.command(name="inspect")
-@click.argument("path")
+@click.argument("path", shell_complete=data_names)
 @click.option("--split", help="Only this split.  [default: train, validation and test, as far as there are]")
 @click.option(
     "--frames",

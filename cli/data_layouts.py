@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from edgenas.cli.completions import layout_names
 from edgenas.cli.options import json_option
 from edgenas.cli.output import print_json, print_table
 from edgenas.errors import UsageError, no_such_file
@@ -14,7 +15,7 @@ __all__ = ["command"]
 
 
 @click.command(name="layouts")
-@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.argument("path", required=False, type=click.Path(path_type=Path), shell_complete=layout_names)
 @json_option
 def command(path: Path | None, as_json: bool) -> None:
     """List the layouts that edgenas reads; with a PATH, tell which one it has and what is in it.

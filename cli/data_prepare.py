@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from edgenas.cli.completions import data_names
 from edgenas.cli.options import json_option, parse_tasks
 from edgenas.cli.output import print_json, progress, say
 from edgenas.errors import EdgenasError, UsageError
@@ -14,7 +15,7 @@ __all__ = ["command"]
 
 
 @click.command(name="prepare")
-@click.argument("source")
+@click.argument("source", shell_complete=data_names)
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder to write; new, or begun by the same command."
 )

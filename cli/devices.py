@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from edgenas.cli.completions import device_names
+from edgenas.cli.lazy_group import NamedGroup
 from edgenas.cli.options import device_file_option, json_option
 from edgenas.cli.output import print_json
 from edgenas.device_profiles import DeviceProfile, list_devices, load_device, runner_for, user_folder
@@ -30,7 +32,7 @@ _FIGURES = (
 )
 
 
-@click.group(name="devices", invoke_without_command=True)
+@click.group(name="devices", cls=NamedGroup, invoke_without_command=True)
 @json_option
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> None:
@@ -50,16 +52,28 @@ def command(ctx: click.Context, as_json: bool) -> None:
 @command.command(name="list")
 @json_option
 def list_command(as_json: bool) -> None:
-    """List the devices."""
+    """List the devices and what is known of them, as `edgenas devices` does.
+
+    \b
+    Examples:
+      edgenas devices list
+      edgenas devices list --json
+    """
     _list(as_json)
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=device_names)
 @device_file_option
 @json_option
 def show(name: str, device_file: Path | None, as_json: bool) -> None:
-    """Show one device: each configuration with its predictor's accuracy, hardware numbers with their sources."""
+    """Show one device: each configuration with its predictor's accuracy, hardware numbers with their sources.
+
+    \b
+    Examples:
+      edgenas devices show edgetpu
+      edgenas devices show pixel4 --json
+    """
     profile = load_device(name, device_file)
     detection = runner_for(profile).probe()
     row = _describe(profile)
@@ -87,7 +101,7 @@ def show(name: str, device_file: Path | None, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=device_names)
 @device_file_option
 @json_option
 def doctor(name: str | None, device_file: Path | None, as_json: bool) -> None:
@@ -123,7 +137,8 @@ def doctor(name: str | None, device_file: Path | None, as_json: bool) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="File to write; NAME.toml in your folder without it."
 )
-def new(name: str, kind: str | None, over: str | None, out: Path | None) -> None:
+@json_option
+def new(name: str, kind: str | None, over: str | None, out: Path | None, as_json: bool) -> None:
     """Write a commented device file for a device of your own, ready to be edited.
 
     \b
@@ -142,8 +157,11 @@ def new(name: str, kind: str | None, over: str | None, out: Path | None) -> None
             f"{path} exists already. Edit it, choose another name, or give another file with --out."
         )
     write_text_atomic(path, text)
-    click.echo(f"{path}: edit it, then")
     option = "" if out is None else f" --device-file {path}"
+    if as_json:
+        print_json({"device": name, "file": str(path), "next": f"edgenas devices doctor {name}{option}"})
+        return
+    click.echo(f"{path}: edit it, then")
     click.echo(f"  edgenas devices doctor {name}{option}\n  edgenas profile --device {name}{option}")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from edgenas.cli.completions import data_names
 from edgenas.cli.options import json_option, parse_tasks, run_argument
 from edgenas.cli.output import metrics_table, print_json, progress, say
 from edgenas.workflow.runs import newest_run
@@ -18,7 +19,11 @@ __all__ = ["command"]
 
 @click.command(name="evaluate")
 @run_argument
-@click.option("--data", help="Frames to evaluate on: a name or path; those of the training without it.")
+@click.option(
+    "--data",
+    shell_complete=data_names,
+    help="Frames to evaluate on: a name or path; those of the training without it.",
+)
 @click.option(
     "--split",
     type=click.Choice(["train", "validation", "test", "all"]),

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from edgenas.cli.lazy_group import NamedGroup
 from edgenas.cli.options import json_option, predictor_option
 from edgenas.cli.output import print_json, print_table, say
 from edgenas.errors import UsageError
@@ -33,7 +34,7 @@ _operators_option = click.option(
 )
 
 
-@click.group(name="latency")
+@click.group(name="latency", cls=NamedGroup)
 def command() -> None:
     """Import latency tables, fit predictors, test them, adapt them to new devices.
 

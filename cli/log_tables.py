@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.markup import escape
-
 from edgenas.cli.output import print_table, say
 from edgenas.compatibility.compiler_log import CompilerLog
 from edgenas.device_profiles.benchmark_logs import BenchmarkLog
@@ -66,8 +64,8 @@ def _benchmark_row(record: LogRecord, log: BenchmarkLog) -> list[str]:
     times = [_figure(value) for value in (log.avg_ms, log.median_ms, log.min_ms, log.max_ms)]
     counts = ["-" if count is None else str(count) for count in (log.runs, log.threads)]
     return [
-        escape(record.file.name),
-        escape(log.model) or "-",
+        record.file.name,
+        log.model or "-",
         *times,
         *counts,
         str(len(log.operators)),
@@ -85,12 +83,12 @@ def _compiler_row(record: LogRecord, log: CompilerLog) -> list[str]:
         "-" if size is None else f"{size / 1024:.0f}" for size in (log.on_chip_used_bytes, log.off_chip_bytes)
     ]
     return [
-        escape(record.file.name),
-        escape(log.input_model) or "-",
+        record.file.name,
+        log.input_model or "-",
         log.version or "-",
         *counts,
         *sizes,
-        escape(state),
+        state,
     ]
 
 

@@ -17,49 +17,48 @@ __all__ = ["main"]
 
 _TASK_MODULE = "--task-module"
 
-# Command, module in edgenas.cli, one line of help: so that `edgenas --help` imports no command.
-_COMMANDS = {
-    "profile": "Measure a device, or tell what is known of it, and fit its latency predictor.",
-    "search": "Find networks that are accurate and meet a latency target.",
-    "train": "Train the winner of a search longer, or any architecture.",
-    "evaluate": "Metrics of a trained or exported network on real frames.",
-    "compare": "One table of evaluated networks, with differences from single-task baselines.",
-    "export": "Write verified float32 and int8 .tflite files with a model card.",
-    "run": "Run a .tflite file on images, on this machine, and write what it sees.",
-    "reproduce": "Run the studies of the paper: loss weights, noise of JAReD, synergy of a joint search.",
-    "report": "Write one HTML page about a run.",
-    "benchmark": "Measure the latency of .tflite files on a device.",
-    "predict": "Predict the latency of .tflite files or architectures, with an interval.",
-    "check": "Tell which operators of .tflite files run on an accelerator, and why not the others.",
-    "latency": "Import latency tables, fit predictors, test them, adapt them to new devices.",
-    "devices": "List the devices and what is known of them.",
-    "data": "Recognise data sets in their own layouts, look at them, prepare them.",
-    "space": "List search spaces, show one, sample architectures.",
+# Title, command (its module in edgenas.cli), one line of help: so that `edgenas --help` imports no command.
+_SECTIONS = {
+    "Start here": {
+        "quickstart": "Walk through the demo, command by command, with explanations.",
+        "profile": "Measure a device, or tell what is known of it, and fit its latency predictor.",
+        "search": "Find networks that are accurate and meet a latency target.",
+        "train": "Train the winner of a search longer, or any architecture.",
+        "export": "Write verified float32 and int8 .tflite files with a model card.",
+        "report": "Write one HTML page about a run.",
+    },
+    "Networks and data": {
+        "evaluate": "Metrics of a trained or exported network on real frames.",
+        "compare": "One table of evaluated networks, with differences from single-task baselines.",
+        "run": "Run a .tflite file on images, on this machine, and write what it sees.",
+        "data": "Recognise data sets in their own layouts, look at them, prepare them.",
+        "space": "List search spaces, show one, sample architectures.",
+        "reproduce": "Run the studies of the paper: loss weights, noise of JAReD, synergy of a joint search.",
+    },
+    "Devices and latency": {
+        "devices": "List the devices and what is known of them.",
+        "predict": "Predict the latency of .tflite files or architectures, with an interval.",
+        "check": "Tell which operators of .tflite files run on an accelerator, and why not the others.",
+        "benchmark": "Measure the latency of .tflite files on a device.",
+        "latency": "Import latency tables, fit predictors, test them, adapt them to new devices.",
+    },
+    "This program": {
+        "completion": "Print the script that makes bash, zsh or fish complete commands and names.",
+    },
 }
 
 
 class _Edgenas(LazyGroup):
     """The whole: what is true of every command."""
 
-    commands_help = _COMMANDS
+    sections = _SECTIONS
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Imports the command; what the package logs is shown from then on."""
-        if cmd_name in _COMMANDS:
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
             _plain_remarks()
-        return super().get_command(ctx, cmd_name)
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Adds the nearest names to click's error."""
-        import difflib
-
-        if args and not args[0].startswith("-") and args[0] not in _COMMANDS:
-            near = difflib.get_close_matches(args[0], _COMMANDS, n=2)
-            hint = f" Did you mean {' or '.join(near)}?" if near else ""
-            raise click.UsageError(f"No such command '{args[0]}'.{hint} See: edgenas --help")
-        return super().resolve_command(ctx, args)
+        return command
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; click itself would end with code 1 when the reader of stdout has gone."""
@@ -71,15 +70,55 @@ class _Edgenas(LazyGroup):
             return 0
 
 
-@click.group(cls=_Edgenas, context_settings={"help_option_names": ["-h", "--help"]})
+def _show_version(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+    """Versions of edgenas and of what computes for it; from the packages' descriptions, nothing is imported."""
+    if not wanted or ctx.resilient_parsing:
+        return
+    import platform
+    from importlib.metadata import PackageNotFoundError, version
+
+    def found(*names: str) -> str:
+        for name in names:
+            try:
+                return version(name)
+            except PackageNotFoundError:
+                continue
+        return "not installed"
+
+    click.echo(f"edgenas, version {version('edgenas')}")
+    parts = {
+        "Python": platform.python_version(),
+        "TensorFlow": found("tensorflow-cpu", "tensorflow"),
+        "Keras": found("keras"),
+        "LiteRT": found("ai-edge-litert", "tflite-runtime"),
+        "Optuna": found("optuna"),
+        "NumPy": found("numpy"),
+    }
+    click.echo(", ".join(f"{name} {number}" for name, number in parts.items()))
+    ctx.exit()
+
+
+@click.group(
+    cls=_Edgenas,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
 @click.option(
     _TASK_MODULE,
     metavar="FILE.py",
     help="Python file with a task of your own (docs/own-task.md). May be repeated.",
 )
-@click.version_option(package_name="edgenas")
-def _cli(debug: bool, task_module: str | None) -> None:
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the versions of edgenas, TensorFlow and LiteRT, and exit.",
+)
+@click.pass_context
+def _cli(ctx: click.Context, debug: bool, task_module: str | None) -> None:
     """Find, train and ship multi-task dense-prediction networks for edge devices.
 
     \b
@@ -90,6 +129,8 @@ def _cli(debug: bool, task_module: str | None) -> None:
       edgenas export --int8                a checked .tflite with its model card
       edgenas report                       one page about all of it
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from edgenas.cli.completions import configuration_names, data_names, device_names, run_folders, task_names
 from edgenas.device_profiles import load_device
 from edgenas.errors import UsageError
 
@@ -37,7 +38,9 @@ device_file_option = click.option(
     type=click.Path(path_type=Path),
     help="Device file that comes before all others, see `edgenas devices new --help`.",
 )
-run_argument = click.argument("run", required=False, type=click.Path(path_type=Path))
+run_argument = click.argument(
+    "run", required=False, type=click.Path(path_type=Path), shell_complete=run_folders
+)
 
 
 def device_options(function: F) -> F:
@@ -56,9 +59,14 @@ def device_options(function: F) -> F:
     decorators = (
         click.option(
             "--device",
+            shell_complete=device_names,
             help="A device (see `edgenas devices`), ssh://USER@HOST or adb://SERIAL.  [default: host]",
         ),
-        click.option("--configuration", help="Configuration of the device; its default without it."),
+        click.option(
+            "--configuration",
+            shell_complete=configuration_names,
+            help="Configuration of the device; its default without it.",
+        ),
         device_file_option,
     )
     wrapped: Any = command
@@ -81,11 +89,14 @@ def data_options(function: F) -> F:
 
     decorators = (
         click.option(
-            "--data", default="rooms", show_default=True,
+            "--data", default="rooms", show_default=True, shell_complete=data_names,
             help="rooms or streets (procedural, embedded), or the path of an .npz archive or of a data set that "
             "`edgenas data layouts` knows, PATH#LABELS to choose its labels.",
         ),
-        click.option("--tasks", help="Comma-separated, e.g. segmentation,depth. All that the data have by default."),
+        click.option(
+            "--tasks", shell_complete=task_names,
+            help="Comma-separated, e.g. segmentation,depth. All that the data have by default.",
+        ),
         click.option("--height", type=click.IntRange(32, 4096), help="Rows of frames that are made or resized."),
         click.option("--width", type=click.IntRange(32, 4096), help="Columns of frames that are made or resized."),
         click.option("--frames", type=click.IntRange(1), help="Number of training frames."),

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgenas.text_tables import aligned_table, is_numeric
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -69,22 +71,26 @@ def live_console() -> Console | None:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout; columns of numbers are right-aligned."""
+    """A table on stdout: drawn on a terminal, in its width and with its colours; plain aligned text elsewhere.
+
+    Args:
+        title: line above it, "" for none.
+        columns: headings.
+        rows: cells, as many as there are headings; columns of numbers are right-aligned.
+    """
+    if not sys.stdout.isatty():
+        click.echo((f"{title}\n" if title else "") + aligned_table(columns, rows), nl=False)
+        return
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
-    for i, column in enumerate(columns):
-        table.add_column(column, justify=_justify(i, rows))
+    table = Table(title=title or None, title_justify="left", show_edge=False, pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if is_numeric(number, rows) else "left")
     for row in rows:
         table.add_row(*row)
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
-
-
-def _justify(column: int, rows: Sequence[Sequence[str]]) -> Any:
-    """Numbers stand at the right, words at the left."""
-    numeric = column > 0 and all(row[column][:1] in "-+.0123456789" for row in rows)
-    return "right" if numeric else "left"
+    # What stands in a cell is a name or a number, never markup: a class may be called [wall].
+    Console(markup=False, emoji=False, highlight=False).print(table)
 
 
 def metrics_table(title: str, columns: dict[str, dict[str, dict[str, float | None]]]) -> None:

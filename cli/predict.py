@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from edgenas.cli.options import device_options, json_option, predictor_option
-from edgenas.cli.output import format_ms, print_json, say
+from edgenas.cli.output import format_ms, print_json, print_table, say
 from edgenas.device_profiles import Configuration, DeviceProfile
 from edgenas.device_profiles.profile import VELA
 from edgenas.graph import OpGraph
@@ -99,8 +99,11 @@ def _show(
         )
     rows: list[Any] = list(estimate.operators)
     if operators:
-        for index, kind, ms, placement in rows:
-            click.echo(f"  {index:4d} {kind:26s} {ms:9.4f} ms  {placement}")
+        print_table(
+            "",
+            ("at", "operator", "predicted ms", "place"),
+            [(str(index), kind, f"{ms:.4f}", place) for index, kind, ms, place in rows],
+        )
         return
     shares: dict[str, float] = defaultdict(float)
     for _, kind, ms, _ in rows:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgenas.cli.completions import space_names
 from edgenas.cli.options import device_options, json_option, parse_tasks
 from edgenas.cli.output import format_ms, print_json, print_table, progress, say
 from edgenas.device_profiles import Configuration, Detection, DeviceProfile, runner_for
@@ -25,7 +26,11 @@ __all__ = ["command"]
 @click.command(name="profile")
 @device_options
 @click.option(
-    "--space", default="demo", show_default=True, help="Space that the measured networks come from."
+    "--space",
+    default="demo",
+    show_default=True,
+    shell_complete=space_names,
+    help="Space that the measured networks come from.",
 )
 @click.option("--tasks", default="segmentation,depth,normals", show_default=True)
 @click.option(

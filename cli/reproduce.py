@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from edgenas.cli.completions import architecture_names, data_names, device_names, space_names
+from edgenas.cli.lazy_group import NamedGroup
 from edgenas.cli.options import json_option, parse_tasks
 from edgenas.cli.output import format_seconds, print_json, print_table, progress, say
 from edgenas.errors import UsageError
@@ -24,7 +26,7 @@ __all__ = ["command"]
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-@click.group(name="reproduce")
+@click.group(name="reproduce", cls=NamedGroup)
 def command() -> None:
     """Run the studies of the paper, at any scale.
 
@@ -44,14 +46,17 @@ def _study_options(function: F) -> F:
     """What all studies take."""
     decorators = (
         click.option(
-            "--data", default="rooms", show_default=True,
+            "--data", default="rooms", show_default=True, shell_complete=data_names,
             help="rooms or streets (procedural, embedded), or the path of data.",
         ),
         click.option("--height", type=click.IntRange(32, 4096), help="Rows of procedural frames."),
         click.option("--width", type=click.IntRange(32, 4096), help="Columns of procedural frames."),
         click.option("--frames", type=click.IntRange(1), help="Number of training frames."),
         click.option("--validation-frames", type=click.IntRange(1), help="Number of validation frames."),
-        click.option("--space", default="demo", show_default=True, help="Search space: a preset or a .toml file."),
+        click.option(
+            "--space", default="demo", show_default=True, shell_complete=space_names,
+            help="Search space: a preset or a .toml file.",
+        ),
         click.option(
             "--schedule", default="modern", show_default=True, help="Schedule of the trainings: a name or a .toml file."
         ),
@@ -72,7 +77,9 @@ def _study_options(function: F) -> F:
 
 
 _architecture_option = click.option(
-    "--architecture", help="Network: a .json file, or a name of --space.  [default: the MT edge baseline]"
+    "--architecture",
+    shell_complete=architecture_names,
+    help="Network: a .json file, edgenas-compact-v1, or the baseline of --space.  [default: the MT edge baseline]",
 )
 
 
@@ -83,6 +90,11 @@ def table9_command(**options: Any) -> None:
     """Table 9: impact of the loss weights on segmentation and depth.
 
     Either task alone, and both with five weights of the relative error, each for every seed.
+
+    \b
+    Examples:
+      edgenas reproduce table9 --estimate-only
+      edgenas reproduce table9 --architecture edgenas-compact-v1 --data nyuv2.npz --seeds 3
     """
     from edgenas.studies.table9 import plan_table9, table9
 
@@ -98,6 +110,11 @@ def jared_noise_command(**options: Any) -> None:
 
     The spread of every metric over seeds and over late steps of the schedule, under JAReD and under L1. The trainings
     are those of table9 with both tasks.
+
+    \b
+    Examples:
+      edgenas reproduce jared-noise --estimate-only --json
+      edgenas reproduce jared-noise --data nyuv2.npz --iterations 320 --out studies
     """
     from edgenas.studies.jared_noise import jared_noise, plan_jared_noise
 
@@ -108,7 +125,11 @@ def jared_noise_command(**options: Any) -> None:
 @command.command(name="synergy")
 @click.option("--tasks", help="Comma-separated, at least two. All that the data have by default.")
 @click.option(
-    "--device", default="host", show_default=True, help="Device of the common target; 'none' for none."
+    "--device",
+    default="host",
+    show_default=True,
+    shell_complete=device_names,
+    help="Device of the common target; 'none' for none.",
 )
 @click.option("--configuration", help="Configuration of the device; its default without it.")
 @click.option("--predictor", type=click.Path(path_type=Path), help="Folder of a predictor to use instead.")
@@ -131,6 +152,11 @@ def synergy_command(**options: Any) -> None:
 
     One search for all tasks and one for each task, with equal trials and a common latency target; then every winner and
     the baseline are trained with all tasks, for every seed.
+
+    \b
+    Examples:
+      edgenas reproduce synergy --trials 20 --device none --estimate-only
+      edgenas reproduce synergy --data nyuv2.npz --trials 50 --target-ms 2.5
     """
     from edgenas.cli.reproduce_synergy import run_synergy
 

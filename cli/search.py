@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgenas.cli.completions import (
+    configuration_names,
+    device_names,
+    run_folders,
+    schedule_names,
+    space_names,
+)
 from edgenas.cli.options import data_options, json_option, parse_tasks
 from edgenas.cli.output import print_json
 from edgenas.cli.search_devices import device_requests, sram_limit
@@ -37,19 +44,27 @@ _SCHEDULE = ("iterations", "batch_size", "learning_rate")
 
 
 @click.command(name="search")
-@click.option("--space", default="demo", show_default=True, help="Search space: a preset or a .toml file.")
+@click.option(
+    "--space",
+    default="demo",
+    show_default=True,
+    shell_complete=space_names,
+    help="Search space: a preset or a .toml file.",
+)
 @data_options
 @click.option(
     "--device",
     multiple=True,
     default=("host",),
     show_default=True,
+    shell_complete=device_names,
     help="Device whose latency counts, or DEVICE-CONFIGURATION; 'none' for none. May be given several times: every "
     "target must be met, and the first device is the one of the Pareto front.",
 )
 @click.option(
     "--configuration",
     multiple=True,
+    shell_complete=configuration_names,
     metavar="[DEVICE=]NAME",
     help="Configuration of the device; with several devices DEVICE=NAME.",
 )
@@ -138,6 +153,7 @@ _SCHEDULE = ("iterations", "batch_size", "learning_rate")
     "--proxy",
     default="proxy",
     show_default=True,
+    shell_complete=schedule_names,
     help="Schedule of every candidate: proxy, modern, adashare, paper-proxy or a .toml file.",
 )
 @click.option(
@@ -218,6 +234,7 @@ _SCHEDULE = ("iterations", "batch_size", "learning_rate")
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
+    shell_complete=run_folders,
     help="Go on with this run; only --trials, --remeasure, --trial-seconds and where to train may be given too.",
 )
 @json_option

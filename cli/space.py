@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 import numpy as np
 
+from edgenas.cli.completions import space_names
+from edgenas.cli.lazy_group import NamedGroup
 from edgenas.cli.options import json_option, parse_tasks
 from edgenas.cli.output import print_json, print_table, say
 from edgenas.datasets.records import head_channels_for
@@ -16,7 +18,7 @@ from edgenas.storage import write_text_atomic
 __all__ = ["command"]
 
 
-@click.group(name="space")
+@click.group(name="space", cls=NamedGroup)
 def command() -> None:
     """List search spaces, show one, sample architectures.
 
@@ -30,7 +32,13 @@ def command() -> None:
 @command.command(name="list")
 @json_option
 def list_spaces(as_json: bool) -> None:
-    """List the shipped search spaces."""
+    """List the shipped search spaces.
+
+    \b
+    Examples:
+      edgenas space list
+      edgenas space list --json
+    """
     rows = [
         {"name": name, "networks": load_space(name).cardinality(), "description": description}
         for name, description in list_presets().items()
@@ -46,10 +54,16 @@ def list_spaces(as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("name")
+@click.argument("name", shell_complete=space_names)
 @json_option
 def show(name: str, as_json: bool) -> None:
-    """Show every decision of a space (preset or .toml file) with its choices."""
+    """Show every decision of a space (preset or .toml file) with its choices.
+
+    \b
+    Examples:
+      edgenas space show demo
+      edgenas space show edgetpu --json
+    """
     space = load_space(name)
     if as_json:
         decisions = [
@@ -77,6 +91,7 @@ def show(name: str, as_json: bool) -> None:
 @click.option(
     "--out", type=click.Path(path_type=Path), help="Folder for HASH.json files; stdout (a list) without it."
 )
+@json_option
 def sample(
     name: str,
     count: int,
@@ -87,8 +102,15 @@ def sample(
     height: int,
     width: int,
     out: Path | None,
+    as_json: bool,
 ) -> None:
-    """Sample architectures at random and write them as JSON."""
+    """Sample architectures at random and write them as JSON.
+
+    \b
+    Examples:
+      edgenas space sample --count 3 --out architectures
+      edgenas space sample --baseline --classes 19 --height 128 --width 256
+    """
     chosen = parse_tasks(tasks) or ()
     space = load_space(name, chosen)
     rng = np.random.default_rng(seed)
@@ -98,6 +120,10 @@ def sample(
     if out is None:
         print_json([network.to_dict() for network in networks])
         return
-    for network in networks:
-        write_text_atomic(out / f"{network.hash}.json", network.to_json() + "\n")
+    files = [out / f"{network.hash}.json" for network in networks]
+    for file, network in zip(files, networks, strict=True):
+        write_text_atomic(file, network.to_json() + "\n")
+    if as_json:
+        print_json({"files": [str(file) for file in files]})
+        return
     say(f"Wrote {len(networks)} architecture(s) to {out}.")

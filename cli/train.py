@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgenas.cli.completions import architecture_names, schedule_names, space_names
 from edgenas.cli.options import data_options, json_option, parse_tasks, refuse_data_options, run_argument
 from edgenas.cli.output import metrics_table, print_json, progress, say
 from edgenas.errors import UsageError
@@ -30,14 +31,22 @@ _CHANGES = ("iterations", "batch_size", "learning_rate", "weighting", "accumulat
 @run_argument
 @click.option(
     "--architecture",
+    shell_complete=architecture_names,
     help="Train this .json file, or edgenas-compact-v1, or mt-edge-baseline-v1 of --space, instead of a run's winner.",
 )
-@click.option("--space", default="demo", show_default=True, help="Space of a named architecture.")
+@click.option(
+    "--space",
+    default="demo",
+    show_default=True,
+    shell_complete=space_names,
+    help="Space of a named architecture.",
+)
 @data_options
 @click.option(
     "--schedule",
     default="modern",
     show_default=True,
+    shell_complete=schedule_names,
     help="modern, adashare (20,000 steps of the paper), paper-proxy, proxy, or a .toml file.",
 )
 @click.option(

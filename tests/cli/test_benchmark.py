@@ -19,7 +19,7 @@ def test_measures_every_model(edgenas: Edgenas, tflite_file: Path, tmp_path: Pat
     outcome = edgenas("benchmark", tflite_file, other, *QUICK, "--operators")
     assert outcome.code == 0
     assert "measured with ai-edge-litert" in outcome.out and "with a space.tflite" in outcome.out
-    assert outcome.out.count("0 CONV_2D") == 2
+    assert outcome.out.count("0   CONV_2D") == 2
     assert "benchmark: 2/2" in outcome.err
 
 
@@ -88,7 +88,7 @@ def test_a_device_file_comes_first(edgenas: Edgenas, tflite_file: Path, tmp_path
 def test_a_real_model_with_operators(edgenas: Edgenas, shared_data: Path) -> None:
     model = shared_data / "coral_models" / "mobilenet_v1_0.25_128_quant.tflite"
     outcome = edgenas("benchmark", model, *QUICK, "--operators")
-    assert outcome.code == 0 and "30 SOFTMAX" in outcome.out
+    assert outcome.code == 0 and "30  SOFTMAX" in outcome.out
 
 
 def test_what_others_disturbed_is_measured_again(

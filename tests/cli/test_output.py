@@ -52,3 +52,48 @@ def test_progress_on_a_terminal_is_a_live_bar(monkeypatch: pytest.MonkeyPatch) -
         advance(3, 10, "loss 0.5")
     assert "train" in screen.getvalue()
     assert "loss 0.5" in screen.getvalue()
+
+
+ROWS = [["a long name that goes on and on " * 8, "1.5"], ["[wall] :smile:", "-"]]
+
+
+def test_piped_tables_are_plain_whole_and_aligned(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    print_table("Title", ["name", "value"], ROWS)
+    title, heading, *lines = capsys.readouterr().out.splitlines()
+    assert title == "Title" and heading.startswith("name ") and len(lines) == 2
+    assert lines[0].startswith(ROWS[0][0]) and lines[1].startswith("[wall] :smile:")
+    ends = {len(line) for line in (heading, *lines)}
+    assert len(ends) == 1  # numbers stand at the right
+    assert "\x1b" not in title + heading and "─" not in heading
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> str:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLUMNS", "60")
+    print_table("Title", ["name", "value"], ROWS)
+    return screen.getvalue()
+
+
+def test_tables_on_a_terminal_fit_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    drawn = on_a_terminal(monkeypatch)
+    assert "\x1b[" in drawn and "[wall] :smile:" in drawn
+
+
+def test_no_color_is_heeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    import re
+
+    monkeypatch.setenv("NO_COLOR", "1")
+    drawn = on_a_terminal(monkeypatch)
+    colours = re.findall(r"\x1b\[[0-9;]*?(?:3[0-79]|4[0-79]|9[0-7]|38|48)[0-9;]*m", drawn)
+    assert colours == []
+    assert max(len(re.sub(r"\x1b\[[0-9;]*m", "", line)) for line in drawn.splitlines()) <= 60
