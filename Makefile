@@ -8,13 +8,14 @@ DEMO := runs/demo
 # The demo keeps its measurements and its predictor of this machine inside the clone.
 export EDGENAS_HOME ?= $(CURDIR)/.edgenas
 
-.PHONY: help setup demo test lint clean predictors
+.PHONY: help setup demo test lint docs clean predictors
 DATA ?= ../shared/data/latency
 
 help:
 	@echo "make demo   profile this machine, search, train, export, report (about 10 minutes)"
 	@echo "make test   run the tests"
 	@echo "make lint   ruff and mypy"
+	@echo "make docs   build the documentation into site/, strictly"
 	@echo "make predictors DATA=FOLDER   fit the shipped latency predictors again from the public tables"
 	@echo "make clean  remove what demo and test made, but not the virtual environment"
 
@@ -46,8 +47,11 @@ lint: setup
 	$(BIN)/ruff format --check .
 	bash .ci/types $(BIN)
 
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 clean:
-	rm -rf runs .edgenas build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf runs .edgenas build site dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 predictors: setup
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(EDGENAS) latency fit all --data $(DATA) --out latency_models/trained \

@@ -1,47 +1,72 @@
-"""Every `edgenas ...` line of the README and of the pages names a command and flags that exist."""
+"""Every `edgenas ...` command of the README and of the pages is one that the command line takes."""
 
 from __future__ import annotations
 
-import re
-import shlex
-from pathlib import Path
-
 import click
 import pytest
+from blocks import LANGUAGES, PAGES, ROOT, blocks, edgenas_lines, words
 
 from edgenas.cli.main import _cli as cli
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-LINES = [
-    (page.name, line)
-    for page in PAGES
-    for line in re.findall(r"^    (edgenas .*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
-]
+LINES = [(place, line) for page in PAGES for place, line in edgenas_lines(page)]
+EVERYWHERE = ("--task-module", "--debug")
+"""Options that `main` takes out of the line before click reads it."""
 
 
-def resolve(words: list[str]) -> tuple[click.Command, list[str]]:
-    """The command that the words begin with, and the words after its name."""
+def resolve(arguments: list[str]) -> tuple[click.Command, list[str], click.Context]:
+    """The command that the words begin with, the words after its name, and its context."""
     command: click.Command = cli
-    context = click.Context(command)
-    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
-        found = command.get_command(context, words[0])
-        assert found is not None, f"no command {words[0]!r}"
-        command, words = found, words[1:]
-    return command, words
+    context = click.Context(command, info_name="edgenas")
+    while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
+        found = command.get_command(context, arguments[0])
+        assert found is not None, f"no command {arguments[0]!r}"
+        command, arguments = found, arguments[1:]
+        context = click.Context(command, info_name=command.name, parent=context)
+    return command, arguments, context
 
 
-def test_there_are_lines_of_every_page() -> None:
-    pages = {page for page, _ in LINES}
-    assert {"README.md", "data.md", "training.md", "search.md", "own-task.md"} <= pages
-    assert len(LINES) > 60
+def without(arguments: list[str]) -> list[str]:
+    """The words without the options that may stand anywhere."""
+    rest: list[str] = []
+    waiting = iter(arguments)
+    for word in waiting:
+        if word == "--task-module":
+            next(waiting)
+        elif word.partition("=")[0] not in EVERYWHERE:
+            rest.append(word)
+    return rest
 
 
-@pytest.mark.parametrize(("page", "line"), LINES, ids=[f"{p}: {line[:60]}" for p, line in LINES])
-def test_commands_and_flags_exist(page: str, line: str) -> None:
-    del page
-    command, words = resolve(shlex.split(line.split(" > ")[0], comments=True)[1:])
-    assert not isinstance(command, click.Group) or not words
-    flags = {flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)}
-    given = [word.split("=")[0] for word in words if word.startswith("--")]
-    assert [flag for flag in given if flag not in flags | {"--task-module", "--debug"}] == []
+def test_there_are_lines_of_every_guide() -> None:
+    pages = {place.partition(":")[0] for place, _ in LINES}
+    guides = {str(page.relative_to(ROOT)) for page in (ROOT / "docs").glob("*.md")}
+    assert guides - pages <= {"docs/index.md", "docs/concepts.md", "docs/peers.md", "docs/faq.md"}
+    assert len(LINES) > 100
+
+
+@pytest.mark.parametrize(("place", "line"), LINES, ids=[f"{p} {line[:60]}" for p, line in LINES])
+def test_commands_options_and_values_are_taken(place: str, line: str) -> None:
+    del place
+    arguments, _ = words(line)
+    command, rest, context = resolve(without(arguments[1:]))
+    if isinstance(command, click.Group):
+        assert rest in ([], ["--help"], ["--version"])
+        return
+    if "--help" in rest:
+        return
+    try:
+        # Parses as click does, choices, ranges and required arguments included; no command is run.
+        command.parse_args(context, list(rest))
+    except click.BadParameter as error:
+        assert "does not exist" in error.format_message(), error.format_message()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_has_a_language(page) -> None:  # type: ignore[no-untyped-def]
+    for block in blocks(page):
+        assert block.language in LANGUAGES, f"{block.where}: ```{block.language}"
+        assert block.excused or not block.title or block.file, f"{block.where}: title {block.title!r}"
+    outside = [
+        line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("    edgenas ")
+    ]
+    assert not outside, "commands stand in ```bash blocks, so that they are run"

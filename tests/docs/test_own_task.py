@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +14,6 @@ from edgenas.cli.main import main
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-task.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-LINES = re.findall(r"^    (edgenas .*)$", TEXT, re.MULTILINE)
 
 pytest.importorskip("tensorflow")
 
@@ -49,16 +47,6 @@ def test_every_member_that_the_page_names_exists() -> None:
     names = [name for row in rows for name in re.findall(r"`(\w+)`", row)]
     known = {*dir(Task), *Task.__annotations__, *dir(Target), *Target.__annotations__}
     assert len(names) > 15 and not [name for name in names if name not in known]
-
-
-@pytest.mark.parametrize("line", LINES)
-def test_flags_of_the_lines_exist(line: str) -> None:
-    words = shlex.split(line)[1:]
-    import importlib
-
-    command = importlib.import_module(f"edgenas.cli.{words[0]}").command
-    flags = {flag for parameter in command.params for flag in parameter.opts} | {"--task-module"}
-    assert [word for word in words if word.startswith("--") and word not in flags] == []
 
 
 def test_the_way_of_the_page(

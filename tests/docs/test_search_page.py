@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blocks import edgenas_lines
 
 from edgenas.cli.main import main
 from edgenas.cli.search import command
@@ -15,7 +16,7 @@ from edgenas.errors import EdgenasError
 
 PAGE = Path(__file__).parents[2] / "docs" / "search.md"
 TEXT = PAGE.read_text(encoding="utf-8")
-LINES = re.findall(r"^    (edgenas search.*)$", TEXT, re.MULTILINE)
+LINES = [line for _, line in edgenas_lines(PAGE) if line.startswith("edgenas search")]
 FLAGS = {flag for parameter in command.params for flag in parameter.opts}
 
 
@@ -51,7 +52,7 @@ def test_there_are_lines_of_every_section() -> None:
             "Watching it",
             "Stopping and going on",
         ):
-            assert "    edgenas search" in section, title
+            assert "\nedgenas search" in section, title
 
 
 @pytest.mark.parametrize("flag", sorted(FLAGS - {"--help", "-h"}))

@@ -1,0 +1,70 @@
+"""The reference of the Python packages: one page per room, with the public names of its `__all__`."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+__all__ = ["ROOMS", "room_pages"]
+
+# Package, title. The first one is what a user types; the others are for those who go further.
+ROOMS = {
+    "edgenas": "edgenas: what a user types",
+    "edgenas.space": "edgenas.space: search spaces and architectures",
+    "edgenas.graph": "edgenas.graph: operators of a network",
+    "edgenas.networks": "edgenas.networks: Keras models",
+    "edgenas.tasks": "edgenas.tasks: what a network predicts",
+    "edgenas.datasets": "edgenas.datasets: frames",
+    "edgenas.training.config": "edgenas.training: schedules",
+    "edgenas.scoring": "edgenas.scoring: Eq. 5 to 12",
+    "edgenas.evaluation": "edgenas.evaluation: metrics of finished networks",
+    "edgenas.search": "edgenas.search: the search itself",
+    "edgenas.latency_models": "edgenas.latency_models: predictors",
+    "edgenas.device_profiles": "edgenas.device_profiles: devices and measurements",
+    "edgenas.compatibility": "edgenas.compatibility: what an accelerator runs",
+    "edgenas.profiling": "edgenas.profiling: measuring a device",
+    "edgenas.report": "edgenas.report: the page about a run",
+    "edgenas.errors": "edgenas.errors: errors that users meet",
+}
+
+
+def room_pages(tree: Path) -> dict[str, str]:
+    """Pages by path; names that are re-exported are documented where a user imports them from.
+
+    Args:
+        tree: folder that holds the package `edgenas` as it is installed. It is read, not imported: Keras takes seconds.
+    """
+    index = ["# Python", "", "| package | |", "|---|---|"]
+    pages: dict[str, str] = {}
+    for package, title in ROOMS.items():
+        module = _parsed(tree, package)
+        names = _public(module)
+        summary = (ast.get_docstring(module) or package).splitlines()[0]
+        index.append(f"| [`{package}`]({package}.md) | {summary} |")
+        lines = [f"# {title}", "", summary, ""]
+        for name in names:
+            if name.startswith("__"):
+                continue
+            lines += [f"::: {package}.{name}", ""]
+        pages[f"reference/python/{package}.md"] = "\n".join(lines)
+    return {"reference/python/index.md": "\n".join(index) + "\n", **pages}
+
+
+def _parsed(tree: Path, package: str) -> ast.Module:
+    path = tree.joinpath(*package.split("."))
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def _public(module: ast.Module) -> list[str]:
+    """The names in `__all__`, which is a list of strings in every module of this project."""
+    for node in module.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        value = getattr(node, "value", None)
+        if (
+            isinstance(target, ast.Name)
+            and target.id == "__all__"
+            and isinstance(value, ast.List | ast.Tuple)
+        ):
+            return [str(item.value) for item in value.elts if isinstance(item, ast.Constant)]
+    return []
