@@ -85,4 +85,6 @@ def _code(flags: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    """Text as a cell of a table: nothing in it begins a cell, a tag or a link."""
+    escaped = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    return escaped.replace("[", "\\[") if not escaped.startswith("`") else escaped

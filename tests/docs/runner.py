@@ -80,7 +80,11 @@ def run_line(line: str, where: str) -> None:
         AssertionError: it failed, or it is a command that this runner does not know.
     """
     arguments, redirected = words(line)
-    arguments = [found for word in arguments for found in (sorted(map(str, Path().glob(word))) if "*" in word else [word])]
+    arguments = [
+        found
+        for word in arguments
+        for found in (sorted(map(str, Path().glob(word))) if "*" in word else [word])
+    ]
     program = arguments[0]
     if program == "edgenas":
         code, said = edgenas(tiny(arguments[1:]), redirected)

@@ -59,7 +59,7 @@ def _ten_measurements(path: Path) -> None:
     from edgenas.latency_models.usable import depends_on_input
 
     rng = np.random.default_rng(0)
-    predictor = find_predictor("cortex-a76", "float32")
+    predictor = find_predictor("cortex-a76")
     rows: dict[str, float] = {}
     while len(rows) < 12:
         drawn = iter(rng.choice(OPERATIONS, 6))
