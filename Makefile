@@ -15,7 +15,7 @@ help:
 	@echo "make demo   profile this machine, search, train, export, report (about 10 minutes)"
 	@echo "make test   run the tests"
 	@echo "make lint   ruff and mypy"
-	@echo "make docs   build the documentation into site/, strictly"
+	@echo "make docs   run every block of the documents, build them into site/, strictly"
 	@echo "make predictors DATA=FOLDER   fit the shipped latency predictors again from the public tables"
 	@echo "make clean  remove what demo and test made, but not the virtual environment"
 
@@ -48,6 +48,7 @@ lint: setup
 	bash .ci/types $(BIN)
 
 docs: setup
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -m pages tests/docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 clean:

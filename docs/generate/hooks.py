@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -11,20 +12,21 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parents[2]
 TREE = ROOT / "build" / "docs"
+_EXAMPLE = re.compile(r"^( +)Example:$", re.MULTILINE)
 
 
 def on_startup(command: str, dirty: bool) -> None:
     """Lays the package out as it is installed: pyproject.toml maps three folders of the clone into it."""
     del command, dirty
-    tree = TREE / "edgenas"
-    shutil.rmtree(tree, ignore_errors=True)
-    tree.mkdir(parents=True)
-    rooms = [
-        *(ROOT / "edgenas").iterdir(),
-        *(ROOT / name for name in ("cli", "device_profiles", "latency_models")),
-    ]
-    for room in rooms:
-        (tree / room.name).symlink_to(room)
+    shutil.rmtree(TREE, ignore_errors=True)
+    rooms = {"edgenas": ".", **{name: name for name in ("cli", "device_profiles", "latency_models")}}
+    for folder, place in rooms.items():
+        for path in (ROOT / folder).rglob("*.py"):
+            copy = TREE / "edgenas" / place / path.relative_to(ROOT / folder)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            # The reader of docstrings knows this section by its plural alone.
+            text = _EXAMPLE.sub(r"\1Examples:", path.read_text(encoding="utf-8"))
+            copy.write_text(text, encoding="utf-8")
 
 
 def on_config(config: Any) -> Any:

@@ -133,9 +133,6 @@ def tiny(arguments: list[str]) -> list[str]:
             settings |= {"--architecture": "mt-edge-baseline-v1", "--space": str(MINI)}
         if "--epochs" in arguments:
             settings.pop("--iterations")
-            *_with(arguments, {"--iterations": "2"} if "--iterations" in arguments else {}),
-            "--estimate-only",
-        ]
     if name == ("search",) and not {"--device", "--remeasure"} & set(arguments):
         # The winner would be measured, which takes seconds; with --remeasure it is.
         settings["--device"] = "pixel4"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 import pytest
 from blocks import LANGUAGES, PAGES, ROOT, blocks, edgenas_lines, words
@@ -70,3 +72,24 @@ def test_every_block_has_a_language(page) -> None:  # type: ignore[no-untyped-de
         line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("    edgenas ")
     ]
     assert not outside, "commands stand in ```bash blocks, so that they are run"
+
+
+def test_the_rows_of_the_readme_are_those_of_the_stored_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "docs" / "generate"))
+    from measured import read_measured, readme_table, with_table
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    measured = read_measured(ROOT)
+    rows = [row for group in measured["group"] for row in group["row"]]
+    assert with_table(text, readme_table(measured)) == text, (
+        "python docs/generate/readme_table.py writes them"
+    )
+    assert all(row["what"] and row["value"] and row["command"] for row in rows) and len(rows) >= 39
+    assert 8 <= sum(row.get("readme", False) for row in rows) <= 12
+
+
+def test_programs_that_figures_name_exist() -> None:
+    text = (ROOT / "benchmarks" / "measured.toml").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:benchmarks|experiments|tests)/[\w/.-]+\.(?:py|md|json)", text))
+    assert len(named) > 20
+    assert not [name for name in named if not (ROOT / name).exists()]

@@ -13,6 +13,7 @@ from runner import Page
 from world import make_world
 
 pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.pages
 
 RUN = [
     page for page in PAGES if any(b.language in ("bash", "python") and not b.excused for b in blocks(page))
