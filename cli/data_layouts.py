@@ -40,7 +40,7 @@ def command(path: Path | None, as_json: bool) -> None:
         )
         return
     if not path.exists():
-        raise no_such_file(path)
+        raise no_such_file(path, "edgenas data layouts")
     layout = recognise(path)
     if layout is None:
         raise UsageError(

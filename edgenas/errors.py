@@ -56,12 +56,27 @@ def unknown_name(kind: str, got: str, known: Iterable[str], next_command: str = 
     return UsageError(f"Unknown {kind} {got!r}. {hint}{tail}")
 
 
-def no_such_file(path: Path) -> UsageError:
-    """Builds the error for a file that does not exist, with the nearest names beside it."""
+def no_such_file(path: Path, next_command: str = "") -> UsageError:
+    """Builds the error for a file that does not exist, with the nearest names beside it and a command that makes one.
+
+    Args:
+        path: the file.
+        next_command: a command that makes or lists such files; by default the usual one for the file's ending.
+    """
     try:
         beside = sorted(entry.name for entry in path.parent.iterdir())
     except OSError:
         beside = []
     near = difflib.get_close_matches(path.name, beside, n=3)
     hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
-    return UsageError(f"No such file: {path}.{hint}")
+    command = next_command or _MAKES.get(path.suffix, "")
+    return UsageError(f"No such file: {path}.{hint}" + (f"\nSee: {command}" if command else ""))
+
+
+# What makes files of an ending, or lists them.
+_MAKES = {
+    ".tflite": "edgenas export --help",
+    ".keras": "edgenas train --help",
+    ".json": "edgenas space sample --help",
+    ".npz": "edgenas data layouts",
+}

@@ -35,10 +35,14 @@ def test_missing_file_shows_its_nearest_neighbours(tmp_path) -> None:  # type: i
     (tmp_path / "notes.txt").touch()
     error = no_such_file(tmp_path / "modle_int8.tflite")
     assert isinstance(error, UsageError)
-    assert str(error) == f"No such file: {tmp_path / 'modle_int8.tflite'}. Did you mean 'model_int8.tflite'?"
+    assert str(error) == (
+        f"No such file: {tmp_path / 'modle_int8.tflite'}. Did you mean 'model_int8.tflite'?\nSee: edgenas export --help"
+    )
 
 
 @pytest.mark.parametrize("folder", ["", "nowhere"])
 def test_missing_file_without_neighbours(tmp_path, folder: str) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / folder / "model.tflite"
-    assert str(no_such_file(path)) == f"No such file: {path}."
+    assert str(no_such_file(path)) == f"No such file: {path}.\nSee: edgenas export --help"
+    assert str(no_such_file(path, "edgenas x")) == f"No such file: {path}.\nSee: edgenas x"
+    assert str(no_such_file(path.with_suffix(".png"))) == f"No such file: {path.with_suffix('.png')}."

@@ -122,7 +122,7 @@ def _open(
     layout = get_layout(named.layout) if named.layout else recognise(path)
     if layout is not None:
         if not path.exists():
-            raise no_such_file(path)
+            raise no_such_file(path, "edgenas data layouts")
         return layout.open(path, split, options)
     if path.is_dir():
         raise UsageError(

@@ -8,9 +8,10 @@ from typing import Any
 
 from edgenas.datasets import Dataset, load_dataset
 from edgenas.datasets.derived import with_derived
-from edgenas.datasets.layouts import LAYOUTS, Layout, get_layout, recognise
+from edgenas.datasets.layouts import LAYOUTS
 from edgenas.datasets.scenes import WORLDS
 from edgenas.datasets.source import SKIP_BROKEN, DataSource
+from edgenas.datasets.splits import layout_of, splits_of
 from edgenas.errors import UsageError
 from edgenas.evaluation.models import OpenModel
 
@@ -125,28 +126,13 @@ def _open_first(
     if source in WORLDS:
         sizes = trained_on or {"height": model.height, "width": model.width}
         options = {side: sizes[side] for side in ("height", "width") if sizes.get(side)}
-    has = _splits_of(source)
+    has = splits_of(source)
     used = next((split for split in splits if split in has), splits[0])
     options["frames"] = frames
     if frames is None and trained_on and used in ("train", "validation"):
         options["frames"] = trained_on.get(f"{used}_frames")
     opened, named = _with_fitting_labels(source, used, model, options)
     return opened, named, used
-
-
-def _splits_of(source: str) -> tuple[str, ...]:
-    """The splits that a source has; reads no frame."""
-    if source in WORLDS:
-        return ("train", "validation")
-    layout, named = _layout_of(source)
-    return ("train", "validation", "all") if layout is None else tuple(layout.splits(named.path))
-
-
-def _layout_of(source: str) -> tuple[Layout | None, DataSource]:
-    named = DataSource.parse(source, LAYOUTS)
-    if named.layout:
-        return get_layout(named.layout), named
-    return recognise(named.path) if named.path.exists() else None, named
 
 
 def _with_fitting_labels(
@@ -156,7 +142,7 @@ def _with_fitting_labels(
     classes = model.channels.get("segmentation", 0)
     if not classes or source in WORLDS:
         return load_dataset(source, split, **options), source
-    layout, named = _layout_of(source)
+    layout, named = layout_of(source)
     if not named.labels:
         for labels in layout.label_sets(named.path) if layout else (f"seg{classes}",):
             alike = _with_labels(named, labels)

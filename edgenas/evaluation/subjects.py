@@ -61,7 +61,7 @@ def find_subjects(path: Path) -> list[Subject]:
     if path.is_file():
         return [_of_file(path)]
     if not path.is_dir():
-        raise no_such_file(path)
+        raise no_such_file(path, "edgenas evaluate --help")
     if (path / "metrics.json").exists() or (path / "checkpoint.npz").exists():
         return [_trained(path)]
     if (path / "config.json").exists():

@@ -53,7 +53,7 @@ def load_space(name_or_path: str, tasks: Iterable[str] = DEFAULT_TASKS) -> Searc
         try:
             text = Path(name_or_path).read_text(encoding="utf-8")
         except FileNotFoundError as error:
-            raise no_such_file(Path(name_or_path)) from error
+            raise no_such_file(Path(name_or_path), _COMMAND) from error
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
                 f"Cannot read the search space {name_or_path}: {error}. See: {_COMMAND}"

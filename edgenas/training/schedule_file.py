@@ -100,7 +100,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise no_such_file(path) from error
+        raise no_such_file(path, "edgenas train --help") from error
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"Cannot read the schedule {path}: {error}. See: {_COMMAND}") from error
     except tomllib.TOMLDecodeError as error:

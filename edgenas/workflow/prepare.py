@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edgenas.datasets import Dataset, load_dataset
-from edgenas.datasets.layouts import LAYOUTS, get_layout, recognise
+from edgenas.datasets.layouts import LAYOUTS
 from edgenas.datasets.prepared import Prepared, is_prepared, prepare_dataset
 from edgenas.datasets.scenes import WORLDS
 from edgenas.datasets.source import DataSource
+from edgenas.datasets.splits import splits_of
 from edgenas.errors import UsageError
 
 __all__ = ["prepare_source"]
@@ -50,7 +51,7 @@ def prepare_source(
         )
     wanted = {"train": frames, "validation": validation_frames, "test": None}
     splits: dict[str, Dataset] = {}
-    for split in _splits_of(source, named):
+    for split in splits_of(source):
         if split in wanted:
             splits[split] = load_dataset(
                 source, split, tasks=tasks, height=height, width=width, frames=wanted[split], unpack=False
@@ -61,13 +62,3 @@ def prepare_source(
         train, validation = (len(splits.get(name, ())) for name in ("train", "validation"))
         every = {train: "train", train + validation: "interleaved"}.get(whole, "")
     return prepare_dataset(splits, folder, every=every, source=source, on_frame=on_frame)
-
-
-def _splits_of(source: str, named: DataSource) -> tuple[str, ...]:
-    """The splits in which a source has frames; reads none of them."""
-    if source in WORLDS:
-        return ("train", "validation")
-    layout = get_layout(named.layout) if named.layout else recognise(named.path)
-    if layout is None:
-        return ("train", "validation", "all")
-    return tuple(name for name, count in layout.splits(named.path).items() if count)

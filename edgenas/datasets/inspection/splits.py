@@ -68,7 +68,7 @@ def find_source(text: str) -> Source:
     named = DataSource.parse(text, LAYOUTS)
     path = named.path
     if not path.exists():
-        raise no_such_file(path)
+        raise no_such_file(path, "edgenas data layouts")
     if not named.layout and is_prepared(path):
         counts = dict(PreparedIndex.load(path).counts)
         whole = tuple(name for name in counts if name != "all")

@@ -84,7 +84,6 @@ class LayoutDataset(Dataset):
             fingerprint=hashlib.sha256(named.encode()).hexdigest()[:16],
         )
         super().__init__(info, len(positions))
-        self._loaded: dict[str, NDArray[Any]] | None = None
 
     def frame_name(self, index: int) -> str:
         """What the release calls frame `index`."""
@@ -112,8 +111,6 @@ class LayoutDataset(Dataset):
         return broken
 
     def _stored_frame(self, index: int) -> dict[str, NDArray[Any]]:
-        if self._loaded is not None:
-            return {key: array[index] for key, array in self._loaded.items()}
         position = int(self._positions[index])
         frame = {key: self._release.read(position, key) for key in self._keys}
         rows, columns = frame["image"].shape[:2]
@@ -138,24 +135,22 @@ class LayoutDataset(Dataset):
         }
 
     def _stored_arrays(self) -> dict[str, NDArray[Any]]:
-        if self._loaded is None:
-            first = self._stored_frame(0)
-            needed = len(self) * sum(array.nbytes for array in first.values())
-            memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-            if needed > memory // 2:
-                raise UsageError(
-                    f"{self.info.name}: {len(self)} frames of {self.info.height}x{self.info.width} take "
-                    f"{needed / 2**30:.1f} GiB, more than half of this machine's memory ({memory / 2**30:.1f} GiB). "
-                    "Prepare the data once, so that they are streamed: edgenas data prepare --help"
-                )
-            whole = {key: np.empty((len(self), *array.shape), array.dtype) for key, array in first.items()}
+        first = self._stored_frame(0)
+        needed = len(self) * sum(array.nbytes for array in first.values())
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if needed > memory // 2:
+            raise UsageError(
+                f"{self.info.name}: {len(self)} frames of {self.info.height}x{self.info.width} take "
+                f"{needed / 2**30:.1f} GiB, more than half of this machine's memory ({memory / 2**30:.1f} GiB). "
+                "Prepare the data once, so that they are streamed: edgenas data prepare --help"
+            )
+        whole = {key: np.empty((len(self), *array.shape), array.dtype) for key, array in first.items()}
 
-            def fill(index: int) -> None:
-                for key, array in (first if index == 0 else self._stored_frame(index)).items():
-                    whole[key][index] = array
+        def fill(index: int) -> None:
+            for key, array in (first if index == 0 else self._stored_frame(index)).items():
+                whole[key][index] = array
 
-            with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-                for _ in pool.map(fill, range(len(self))):
-                    pass
-            self._loaded = whole
-        return self._loaded
+        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+            for _ in pool.map(fill, range(len(self))):
+                pass
+        return whole
