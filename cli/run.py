@@ -16,9 +16,10 @@ from edgenas.device_profiles.connection import RUNTIMES
 from edgenas.errors import EdgenasError, UsageError
 from edgenas.export.output_pictures import OutputMeaning, describes, find_card, meanings, picture, read_card
 from edgenas.export.read_images import InputImage, read_images
+from edgenas.report.own_images import TOLD
 from edgenas.report.pictures import encode_png
 from edgenas.runtime_interpreter import RuntimeInterpreter, TensorDetail
-from edgenas.storage import atomic_path, require_writable, write_bytes_atomic
+from edgenas.storage import atomic_path, require_writable, write_bytes_atomic, write_json
 
 __all__ = ["command"]
 
@@ -57,11 +58,13 @@ def command(
     """Run a .tflite file on images and write what it sees: pictures, or .npy where the outputs are not known.
 
     IMAGES are .png or .jpg files, or .npy and .npz arrays. Each time is measured on this machine, one call per image
-    behind a warm-up; `edgenas benchmark` measures latencies properly.
+    behind a warm-up; `edgenas benchmark` measures latencies properly. In the folder images/ of a run, `edgenas report`
+    finds the results and shows them.
 
     \b
     Examples:
       edgenas run export/best_int8.tflite photo.jpg
+      edgenas run runs/001/export/best_int8.tflite one.jpg two.jpg --out runs/001/images
       edgenas run model.tflite frames.npz --out seen --runtime tflite-runtime
     """
     interpreter = RuntimeInterpreter(model, threads=threads, runtime=runtime or "")
@@ -87,16 +90,17 @@ def command(
             if not as_json:
                 _show(result)
     times_ms = [result["measured_ms"] for result in results]
+    description = {
+        "model": str(model),
+        **{key: interpreter.facts[key] for key in ("runtime", "runtime_version", "machine")},
+        "threads": threads,
+        "card": str(card_path) if card_path else None,
+        "input": {"name": detail.name, **detail.to_dict(), "range": [low, high]},
+        "measured_median_ms": median(times_ms),
+        "images": results,
+    }
+    write_json(folder / TOLD, description)
     if as_json:
-        description = {
-            "model": str(model),
-            **{key: interpreter.facts[key] for key in ("runtime", "runtime_version", "machine")},
-            "threads": threads,
-            "card": str(card_path) if card_path else None,
-            "input": {"name": detail.name, **detail.to_dict(), "range": [low, high]},
-            "measured_median_ms": median(times_ms),
-            "images": results,
-        }
         print_json(description)
         return
     runtime_text = f"{interpreter.facts['runtime']} {interpreter.facts['runtime_version']}".strip()
@@ -185,10 +189,19 @@ def _result(
     return {
         "file": str(image.path),
         "label": label,
+        "input": _keep_input(folder / f"{label}_input.png", image),
         "resized_from": list(image.resized_from) if image.resized_from else None,
         "measured_ms": round(ms, 4),
         "outputs": outputs,
     }
+
+
+def _keep_input(file: Path, image: InputImage) -> str | None:
+    """The image as the network got it; None for numbers that are no picture."""
+    if image.pixels.dtype != np.uint8:
+        return None
+    write_bytes_atomic(file, encode_png(np.repeat(image.pixels, 3 // image.pixels.shape[2], axis=2)))
+    return str(file)
 
 
 def _show(result: dict[str, Any]) -> None:

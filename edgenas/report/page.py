@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +16,11 @@ from edgenas.report.commands import missing
 from edgenas.report.front_section import front_section
 from edgenas.report.latency_section import latency_section, latency_title, operators_section
 from edgenas.report.look import script, style
-from edgenas.report.markup import Html, join, note, tag
+from edgenas.report.markup import Html, code, join, note, tag
 from edgenas.report.metrics_section import metrics_section
 from edgenas.report.network_section import network_section
 from edgenas.report.overview import header, overview
+from edgenas.report.own_images import FOLDER, own_images
 from edgenas.report.pictures import class_legend, gallery, read_samples
 from edgenas.report.run_data import RunData, read_run
 from edgenas.report.search_section import search_section
@@ -84,6 +86,7 @@ def parts_of(run: RunData) -> list[Part]:
         ("latency", latency_title(run), latency_section(run)),
         ("metrics", "Metrics", metrics_section(run)),
         ("pictures", "Pictures", _pictures(run)),
+        ("images", "Your own images", _own_images(run)),
         ("operators", "Operators", operators_section(run)),
     )
     return [
@@ -165,6 +168,12 @@ def _problems(run: RunData) -> Html | None:
     return tag(
         "div", tag("p", "Some parts of this run cannot be read:"), tag("ul", *items), class_="problems"
     )
+
+
+def _own_images(run: RunData) -> Html:
+    shown = own_images(run.folder)
+    command = f"edgenas run MODEL.tflite PHOTO.jpg --out {shlex.quote(str(run.folder / FOLDER))}"
+    return note("None yet. Make them with ", code(command), ".") if shown is None else shown
 
 
 def _pictures(run: RunData) -> Html:

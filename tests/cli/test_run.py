@@ -88,7 +88,7 @@ def test_names_do_without_a_card(edgenas: Run, folder: Path) -> None:
     outcome = edgenas("run", model, folder / "frame.png", "--out", folder / "o")
     assert outcome.code == 0, outcome.err
     assert sorted(p.name for p in (folder / "o").iterdir()) == [
-        "frame_depth.png", "frame_normals.png", "frame_segmentation.png",
+        "frame_depth.png", "frame_input.png", "frame_normals.png", "frame_segmentation.png", "outputs.json",
     ]  # fmt: skip
     assert "Nothing says what the input's values mean; pixels become -1,1" in outcome.err
     assert "frame: measured " in outcome.out and "segmentation (segmentation) 1x64x96x13" in outcome.out
@@ -121,7 +121,7 @@ def test_equal_names_do_not_overwrite_each_other(edgenas: Run, folder: Path) -> 
         "run", model, folder / "frame.png", folder / "b" / "frame.png", "--out", folder / "o", "--json"
     )
     assert [image["label"] for image in value.value["images"]] == ["frame", "frame-2"]
-    assert len(list((folder / "o").iterdir())) == 6
+    assert len(list((folder / "o").glob("*_*.png"))) == 8
 
 
 def test_float_arrays_are_inputs_as_they_are(edgenas: Run, folder: Path) -> None:
