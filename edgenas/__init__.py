@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from edgenas.workflow.devices import DeviceRequest
     from edgenas.workflow.execution import Execution
 
+    __version__: str
+
 __all__ = [
     "Architecture",
     "DataRequest",
@@ -82,17 +84,19 @@ _HOMES = {
 """Public name to the module below edgenas that has it."""
 
 
-def __getattr__(name: str) -> Any:
-    """Imports a public name at its first use (PEP 562)."""
-    if name == "__version__":
-        from importlib.metadata import version
+if not TYPE_CHECKING:  # A type checker would take any name for one that is there.
 
-        return version("edgenas")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'edgenas' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"edgenas.{_HOMES[name]}"), name)
-    # A room of that name, imported meanwhile, stays what `import edgenas.search` means.
-    return globals().setdefault(name, value)
+    def __getattr__(name: str) -> Any:
+        """Imports a public name at its first use (PEP 562)."""
+        if name == "__version__":
+            from importlib.metadata import version
+
+            return version("edgenas")
+        if name not in _HOMES:
+            raise AttributeError(f"module 'edgenas' has no attribute {name!r}")
+        value = getattr(importlib.import_module(f"edgenas.{_HOMES[name]}"), name)
+        # A room of that name, imported meanwhile, stays what `import edgenas.search` means.
+        return globals().setdefault(name, value)
 
 
 def __dir__() -> list[str]:

@@ -65,7 +65,7 @@ def test_unknown_names_are_attribute_errors() -> None:
 def test_the_imports_for_type_checkers_are_those_at_run_time() -> None:
     """Two lists of homes could differ; a type checker reads one, Python the other."""
     tree = ast.parse(Path(edgenas.__file__).read_text(encoding="utf-8"))
-    [block] = [node for node in tree.body if isinstance(node, ast.If)]
+    block = next(node for node in tree.body if isinstance(node, ast.If))  # if TYPE_CHECKING
     typed = {
         alias.name: str(node.module).removeprefix("edgenas.")
         for node in block.body
