@@ -49,6 +49,8 @@ def main() -> None:
         commands = {
             "python -c pass": [sys.executable, "-c", "pass"],
             "python -c 'import numpy'": [sys.executable, "-c", "import numpy"],
+            "python -c 'import edgenas'": [sys.executable, "-c", "import edgenas"],
+            "edgenas": [EDGENAS],
             "edgenas --help": [EDGENAS, "--help"],
             "edgenas predict FILE.json --device pixel4": [
                 EDGENAS,

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import keras
+
     from edgenas.device_profiles import Configuration, DeviceProfile, Measurement
     from edgenas.graph import OpGraph
     from edgenas.latency_models import LatencyEstimate
@@ -19,16 +21,17 @@ __all__ = ["check", "measure", "predict_latency", "profile"]
 
 
 def predict_latency(
-    network: Architecture | OpGraph | str | Path,
+    network: Architecture | OpGraph | keras.Model | str | Path,
     *,
     device: str = "host",
     configuration: str | None = None,
     predictor: str | Path | None = None,
 ) -> LatencyEstimate:
-    """Predicts the latency of a network, with an interval; needs neither TensorFlow nor the device.
+    """Predicts the latency of a network, with an interval; needs no device, and TensorFlow for Keras models only.
 
     Args:
-        network: an architecture, or the path of its .json file or of a .tflite file.
+        network: an architecture, the path of its .json file or of a .tflite file, or a Keras model (which TensorFlow
+            converts, in some seconds).
         device: a device (see `edgenas devices`), DEVICE-CONFIGURATION, or an address.
         configuration: configuration of the device; its default without it.
         predictor: folder of a predictor to use instead of the stored one.

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edgenas.device_profiles import Configuration, DeviceProfile
 from edgenas.errors import UsageError
-from edgenas.graph import OpGraph, graph_of, read_tflite
+from edgenas.graph import OpGraph, graph_of, parse_tflite, read_tflite
 from edgenas.latency_models import LatencyEstimate, LatencyPredictor, find_predictor_folder, machine_warning
 from edgenas.latency_models.predictor_file import read_card
 from edgenas.space import Architecture
+
+if TYPE_CHECKING:
+    import keras
 
 __all__ = ["OpenPredictor", "network_graph", "open_predictor"]
 
@@ -37,11 +41,11 @@ class OpenPredictor:
     card: Mapping[str, Any]
     warning: str
 
-    def graph(self, network: Architecture | OpGraph | Path) -> OpGraph:
+    def graph(self, network: Architecture | OpGraph | Path | keras.Model) -> OpGraph:
         """The operators of a network as this device runs them; see `network_graph`."""
         return network_graph(network, self.predictor.dtype)
 
-    def predict(self, network: Architecture | OpGraph | Path) -> LatencyEstimate:
+    def predict(self, network: Architecture | OpGraph | Path | keras.Model) -> LatencyEstimate:
         """The latency of a network; the errors are those of `network_graph`."""
         return self.predictor.predict(self.graph(network))
 
@@ -64,20 +68,25 @@ def open_predictor(
     return OpenPredictor(LatencyPredictor.load(found), read_card(found), warning)
 
 
-def network_graph(network: Architecture | OpGraph | Path, dtype: str) -> OpGraph:
+def network_graph(network: Architecture | OpGraph | Path | keras.Model, dtype: str) -> OpGraph:
     """The operators of a network.
 
     Args:
-        network: an architecture, its .json file, a .tflite file, or operators as they are.
+        network: an architecture, its .json file, a .tflite file, a Keras model with a dictionary of outputs, or
+            operators as they are.
         dtype: number format of an architecture, "int8" or "float32"; a file has its own.
 
     Raises:
-        UsageError: there is no such file, it is damaged, or a compiler has hidden its operators.
+        UsageError: there is no such file, it is damaged, or a compiler has hidden its operators; or what is given is no
+            network.
+        EdgenasError: the Keras model cannot be converted.
     """
     if isinstance(network, OpGraph):
         return network
     if isinstance(network, Architecture):
         return graph_of(network, dtype)
+    if not isinstance(network, Path):
+        return _keras_graph(network, dtype)
     if network.suffix == ".json":
         return graph_of(Architecture.load(network), dtype)
     graph = read_tflite(network)
@@ -88,3 +97,16 @@ def network_graph(network: Architecture | OpGraph | Path, dtype: str) -> OpGraph
             f"the .tflite that it was compiled from ({_COMPILED[compiled]})."
         )
     return graph
+
+
+def _keras_graph(model: Any, dtype: str) -> OpGraph:
+    # Who has a Keras model has imported Keras.
+    keras = sys.modules.get("keras")
+    if keras is None or not isinstance(model, keras.Model):
+        raise UsageError(
+            "Invalid argument `network`. Expected an Architecture, a Keras model or the path of a .json or .tflite "
+            f"file. Received {type(model).__name__}."
+        )
+    from edgenas.workflow.fresh_export import convert_fresh
+
+    return parse_tflite(convert_fresh(model, dtype), model.name)

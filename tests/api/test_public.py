@@ -76,6 +76,24 @@ def test_the_imports_for_type_checkers_are_those_at_run_time() -> None:
     assert sorted(typed) == sorted(edgenas.__all__)
 
 
+def test_rooms_of_a_verb_can_be_called() -> None:
+    """Python puts the package edgenas.report where the verb of that name stands; both must work, in any order."""
+    code = (
+        "import inspect, edgenas\n"
+        "verbs = [edgenas.report, edgenas.search]\n"
+        "import edgenas.report, edgenas.search.evolution\n"
+        "from edgenas.report import write_report\n"
+        "from edgenas import report, search\n"
+        "assert inspect.ismodule(report) and search.evolution.next_decisions\n"
+        "assert [inspect.signature(it) for it in (report, search)] == [inspect.signature(it) for it in verbs]\n"
+        "try:\n"
+        "    report('nowhere')\n"
+        "except edgenas.UsageError as error:\n"
+        "    print(error)\n"
+    )
+    assert "tensorflow" not in loaded_after(code)
+
+
 def test_version() -> None:
     from importlib.metadata import version
 
@@ -97,6 +115,8 @@ def test_errors_are_those_of_the_command_line(tmp_path: Path) -> None:
         edgenas.check(tmp_path / "network.tflite", device="host")
     with pytest.raises(edgenas.UsageError, match="No latency predictor for 'host' yet"):
         edgenas.predict_latency(network)
+    with pytest.raises(edgenas.UsageError, match=r"`network`\. Expected an Architecture.*Received int"):
+        edgenas.predict_latency(3, device="pixel4")  # type: ignore[arg-type]
     with pytest.raises(edgenas.UsageError, match="edgenas-compact-v1"):
         edgenas.load_architecture("compact")
     assert issubclass(edgenas.UsageError, edgenas.EdgenasError)
