@@ -39,15 +39,30 @@ def room_pages(tree: Path) -> dict[str, str]:
     for package, title in ROOMS.items():
         module = _parsed(tree, package)
         names = _public(module)
+        homes = _homes(module)
         summary = (ast.get_docstring(module) or package).splitlines()[0]
         index.append(f"| [`{package}`]({package}.md) | {summary} |")
         lines = [f"# {title}", "", summary, ""]
         for name in names:
             if name.startswith("__"):
                 continue
-            lines += [f"::: {package}.{name}", ""]
+            lines += [f"::: {homes.get(name, package)}.{name}"]
+            if name in homes:
+                lines += ["    options:", f"      heading: {package}.{name}", f"      toc_label: {name}"]
+            lines += [""]
         pages[f"reference/python/{package}.md"] = "\n".join(lines)
     return {"reference/python/index.md": "\n".join(index) + "\n", **pages}
+
+
+def _homes(module: ast.Module) -> dict[str, str]:
+    """Where the verbs of the package `edgenas` stand: some, such as `search`, have the name of a package too."""
+    imports = [node for node in ast.walk(module) if isinstance(node, ast.ImportFrom)]
+    return {
+        alias.name: str(node.module)
+        for node in imports
+        if str(node.module).startswith("edgenas.api.")
+        for alias in node.names
+    }
 
 
 def _parsed(tree: Path, package: str) -> ast.Module:
