@@ -84,4 +84,6 @@ def changes_table(columns: list[tuple[str, Metrics, Metrics]]) -> Html | None:
 
 
 def _percent(value: float | None) -> str | None:
-    return None if value is None else f"{value:+.1f}%".replace("-", "−")
+    if value is None:
+        return None
+    return "0.0%" if abs(value) < 0.05 else f"{value:+.1f}%".replace("-", "−")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from edgenas.report.commands import missing
 from edgenas.report.markup import Html, code, join, note, tag
 from edgenas.report.memory_figure import memory_figure
@@ -12,7 +14,7 @@ from edgenas.report.parts_table import parts_table
 from edgenas.report.run_data import Candidate, RunData
 from edgenas.report.wording import number
 
-__all__ = ["network_section"]
+__all__ = ["network_drawing", "network_section"]
 
 
 def network_section(run: RunData) -> Html:
@@ -52,6 +54,12 @@ def network_section(run: RunData) -> Html:
         exported_files(run),
     ]
     return join(parts)
+
+
+def network_drawing(run: RunData, id_: str, title: str, others: Sequence[Candidate | None]) -> Html:
+    """The winner of one of several runs, drawn to the scale of all of them."""
+    widest = most_channels(*(c.architecture for c in others if c))
+    return _network(run.best, id_, title, widest, run, network_times(run, run.best))
 
 
 def _compared(networks: list[tuple[str, NetworkTimes]]) -> Html | None:

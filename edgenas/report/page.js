@@ -102,7 +102,7 @@
   const label = (mark) => mark.querySelector("title") ? mark.querySelector("title").textContent : words(mark);
   const swap = (id, html, stamp) => {
     const old = document.getElementById(id);
-    if (!old || old.dataset.stamp === stamp) return;
+    if (!old || html === null || old.dataset.stamp === stamp) return;
     const open = [...old.querySelectorAll("details")].map((part) => part.open);
     const scrolled = [...old.querySelectorAll(".scroll")].map((box) => [box.scrollLeft, box.scrollTop]);
     const focus = old.contains(document.activeElement) ? document.activeElement : null;
@@ -132,7 +132,8 @@
   };
   const poll = async () => {
     try {
-      const answer = await fetch("sections", {headers: etag ? {"If-None-Match": etag} : {}, cache: "no-store"});
+      const have = [...document.querySelectorAll("[data-stamp]")].map((part) => part.dataset.stamp).join(",");
+      const answer = await fetch("sections?have=" + have, {headers: etag ? {"If-None-Match": etag} : {}, cache: "no-store"});
       if (answer.status === 200) {
         etag = answer.headers.get("ETag") || "";
         const found = await answer.json();

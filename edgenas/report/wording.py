@@ -66,7 +66,8 @@ def metric_name(task: str, metric: str, depth_unit: str) -> str:
     better = TASKS[task].metrics.get(metric) if task in TASKS else None
     arrow = "" if better is None else " ↑" if better else " ↓"
     # Unbreakable: a metric on one line keeps the rows of a phone short.
-    return f"{words.title}{f' ({unit})' if unit else ''}{arrow}".replace(" ", "\u00a0")
+    title = words.title.replace("_", " ")  # names that no task gives a title
+    return f"{title}{f' ({unit})' if unit else ''}{arrow}".replace(" ", "\u00a0")
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -50,7 +50,7 @@ def test_errors_name_the_file(tmp_path: Path) -> None:
         read_trials(tmp_path / "broken")
     storage = optuna.storages.RDBStorage(f"sqlite:///{tmp_path / 'other' / 'study.db'}")
     optuna.create_study(study_name="other", storage=storage)
-    with pytest.raises(UsageError, match="other.study"):
+    with pytest.raises(UsageError, match=r"other.study"):
         read_trials(tmp_path / "other")
 
 
