@@ -29,8 +29,12 @@
   document.addEventListener("focusin", (event) => { const mark = markOf(event); if (mark) show(mark); });
   document.addEventListener("focusout", (event) => { if (markOf(event)) hide(); });
   addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
-  // Focus may scroll the mark into view: its tooltip then follows instead of vanishing.
-  const follow = () => document.activeElement.matches(".mark") ? show(document.activeElement) : hide();
+  // What is pointed at or focused keeps its tooltip while the page scrolls, as focus itself may scroll.
+  const follow = () => {
+    if (tip.hidden) return;
+    const mark = document.querySelector(".mark:hover, .mark:focus");
+    if (mark) show(mark); else hide();
+  };
   addEventListener("scroll", follow, {passive: true, capture: true});
 
   // ---- the arrow keys ----------------------------------------------------------------------------------------------
