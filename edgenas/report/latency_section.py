@@ -20,7 +20,8 @@ __all__ = ["latency_section", "latency_title", "operator_share", "operators_sect
 _MOST_BARS = 16
 _MOST_ROWS = 600
 _SHARE_CLASSES = 6
-_MOST_CARD_ROWS = 40
+_MOST_CARD_ROWS = 60
+_FIRST_CARD_ROWS = 14
 
 
 def latency_title(run: RunData) -> str:
@@ -35,15 +36,20 @@ def latency_section(run: RunData) -> Html:
         parts.append(missing("This run folder holds no profile table.", "profile", run))
     else:
         figure = scatter_figure(run.profile, run.card.latency if run.card else None)
-        entries = run.profile.card[:_MOST_CARD_ROWS]
+        source = run.profile.source
+        entries = [_card_entry(key, value, source) for key, value in run.profile.card[:_MOST_CARD_ROWS]]
+        rest = entries[_FIRST_CARD_ROWS:]
+        folded = tag("details", tag("summary", "The rest of the card"), definitions(rest)) if rest else None
         card = tag(
             "div",
             tag("h3", "The predictor's card"),
-            definitions(_card_entry(key, value, run.profile.source) for key, value in entries),
+            definitions(entries[:_FIRST_CARD_ROWS]),
+            folded,
             class_="side",
         )
         legend = note(
-            f"One point per network, {run.profile.source} and predicted. Bars: 90% interval of the prediction."
+            f"One point per network, {source} and predicted. Bars: 90% interval of the prediction; the band is its "
+            "median width."
         )
         picture = (
             tag("figure", figure, tag("figcaption", legend))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import median
+
 from edgenas.report.markup import Html, tag
 from edgenas.report.model_card import CardLatency
 from edgenas.report.run_data import Profile, ProfilePoint
@@ -42,6 +45,9 @@ def scatter_figure(profile: Profile, exported: CardLatency | None) -> Html | Non
     x, y = scale_over(ends, _LEFT, _RIGHT, log=log), scale_over(ends, _BOTTOM, _TOP, log=log)
     plot = Plot(_WIDTH, _HEIGHT, x, y)
     parts = [plot.axes(f"{source} latency (ms)", "predicted latency (ms)")]
+    band = _band(points)
+    if band:
+        parts.append(_shaded(plot, *band))
     parts.append(line(x.start, y.start, x.end, y.end, "identity"))
     parts.append(text(x.end - 4, y.end - 8, f"predicted = {source}", "tick", anchor="end"))
     parts += [_bar(plot, p) for p in points]
@@ -55,9 +61,39 @@ def scatter_figure(profile: Profile, exported: CardLatency | None) -> Html | Non
         f"{len(points)} networks {source} on {profile.device or 'the device'}: {source} latency across, "
         "predicted latency upwards, 90% intervals as vertical bars. The diagonal is an exact prediction."
     )
+    if band:
+        description += f" The band is the median interval, from {_percent(band[0])} to {_percent(band[1])}."
     return chart(
         "scatter", f"Predicted against {source} latency", description, (_WIDTH, _HEIGHT), parts, "wide"
     )
+
+
+def _band(points: Sequence[ProfilePoint]) -> tuple[float, float] | None:
+    """Median ends of the intervals relative to the predictions, or None without intervals."""
+    ends = [
+        (p.low_ms / p.predicted_ms, p.high_ms / p.predicted_ms)
+        for p in points
+        if p.low_ms is not None and p.high_ms is not None and 0 < p.low_ms <= p.high_ms
+    ]
+    return (median(low for low, _ in ends), median(high for _, high in ends)) if ends else None
+
+
+def _percent(ratio: float) -> str:
+    return f"{100 * (ratio - 1):+.0f}%".replace("-", "−")
+
+
+def _shaded(plot: Plot, low: float, high: float) -> Html:
+    """Where a latency on the device lies inside the median interval of its prediction."""
+    x, y = plot.x, plot.y
+    # Predictions stand upwards, so the interval of a prediction p runs sideways: from low * p to high * p.
+    steps = [
+        y.low * (y.high / y.low) ** (i / 40) if y.log else y.low + (y.high - y.low) * i / 40
+        for i in range(41)
+    ]
+    left = [(x(low * p), y(p)) for p in steps]
+    right = [(x(high * p), y(p)) for p in reversed(steps)]
+    path = "L".join(f"{a:.1f} {b:.1f}" for a, b in (*left, *right))
+    return tag("path", d=f"M{path}z", class_="band")
 
 
 def _own(profile: Profile, exported: CardLatency | None) -> tuple[float, float] | None:
