@@ -52,7 +52,8 @@ _SCHEMA = {
         ("range", "ValueRange"),
     ],
     "NormalizationOptions": [("mean", "[float]"), ("std", "[float]")],
-    "ProcessUnit": [("options", "NormalizationOptions")],
+    "ScoreCalibrationOptions": [],
+    "ProcessUnit": [("options", "NormalizationOptions|ScoreCalibrationOptions")],
     "Stats": [("max", "[float]"), ("min", "[float]")],
     "TensorMetadata": [
         ("name", "string"), ("description", "string"), ("dimension_names", "[string]"), ("content", "Content"),
