@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))  # for modules that several rooms share
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:

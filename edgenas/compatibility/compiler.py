@@ -77,6 +77,7 @@ def run_compiler(
     executable: str,
     *,
     keep: Path | None = None,
+    keep_log: Path | None = None,
     timeout_seconds: float = TIMEOUT_SECONDS,
     attempts: int = ATTEMPTS,
 ) -> CompilerVerdict:
@@ -86,6 +87,7 @@ def run_compiler(
         model: the .tflite file.
         executable: path of the compiler.
         keep: where the compiled model is put, if there is one; None to throw it away.
+        keep_log: where what the compiler printed is put; None to throw it away.
         timeout_seconds: for one attempt; the compiler is told, and killed if it does not keep to it.
         attempts: how often to try while it fails with an internal error or crashes.
 
@@ -93,7 +95,7 @@ def run_compiler(
         Its verdict; nothing is raised for what the compiler does.
 
     Raises:
-        EdgenasError: `keep` cannot be written.
+        EdgenasError: `keep` or `keep_log` cannot be written.
     """
     verdict = CompilerVerdict(executable, 0, failure="it was not run")
     for attempt in range(1, attempts + 1):
@@ -103,6 +105,8 @@ def run_compiler(
             made = _made(Path(folder))
             if keep is not None and made is not None and not verdict.failure:
                 write_bytes_atomic(keep, made.read_bytes())
+        if keep_log is not None:
+            write_bytes_atomic(keep_log, text.encode())
         if not verdict.failure or not (code in _CRASHES or _SPURIOUS in text):
             break
     return verdict

@@ -26,7 +26,7 @@ from edgenas.graph import parameter_count
 from edgenas.scoring import defined
 from edgenas.tasks import get_task
 
-__all__ = ["Evaluation", "evaluate", "identity_of_evaluation"]
+__all__ = ["Evaluation", "evaluate", "identity_of_evaluation", "sums_of"]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def evaluate(
     info = chosen.dataset.info
     predict = FullSize(model, tasks, len(info.class_names))
     accumulators = {task: get_task(task).new_metrics(info) for task in tasks}
-    sums = {task: made for task in tasks if (made := _sums_of(task, info.class_names)) is not None}
+    sums = {task: made for task in tasks if (made := sums_of(task, info.class_names)) is not None}
     content = {name: ContentHash() for name in ("image", *tasks)}
     observers: dict[str, list[Observer]] = {
         task: [accumulators[task], content[task], *([sums[task]] if task in sums else [])] for task in tasks
@@ -133,7 +133,7 @@ def evaluate(
     return Evaluation(result, _confusion(accumulators), sums, predict)
 
 
-def _sums_of(task: str, class_names: tuple[str, ...]) -> FrameSums | None:
+def sums_of(task: str, class_names: tuple[str, ...]) -> FrameSums | None:
     """Rows per frame for the three tasks of the field; tasks that users add bring their own metrics only."""
     if task == "segmentation":
         return SegmentationSums(class_names)

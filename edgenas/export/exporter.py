@@ -16,21 +16,24 @@ import numpy as np
 from edgenas.datasets import Dataset
 from edgenas.datasets.layouts.resize import resize_image
 from edgenas.errors import EdgenasError, UsageError
-from edgenas.evaluation import Metrics, evaluate_outputs
+from edgenas.evaluation import Metrics
 from edgenas.export.candidate import IoTypes
 from edgenas.export.choice import Bench, Compared, convert_best
 from edgenas.export.engines.convert import finished
 from edgenas.export.engines.formats import INTEGER_FORMATS
 from edgenas.export.equalise import equalised
 from edgenas.export.inputs import at_data_size, check_model, refuse_constant_heads
+from edgenas.export.intervals import with_intervals
 from edgenas.export.litert_model import LitertModel
 from edgenas.export.outputs import DeviceNetwork, device_network
+from edgenas.export.package.write import with_description
 from edgenas.export.request import ExportRequest
 from edgenas.export.samples import write_samples
 from edgenas.export.verify import HeadError, Predict, require_float_agreement
 from edgenas.graph import read_tflite
 from edgenas.space.architecture import Architecture
 from edgenas.storage import write_bytes_atomic, write_json
+from edgenas.tasks.base import TaskInfo
 from edgenas.training.trainer import predictor_of
 
 __all__ = ["ExportedFile", "ExportedNetwork", "export_network"]
@@ -132,28 +135,32 @@ def export_network(
             )  # fmt: skip
             if format == "float32":
                 require_float_agreement(chosen[format].errors)
-        ready = {format: _Ready.write(one, io, device, partial, request) for format, one in chosen.items()}
+        info = validation_set.info
+        ready = {
+            format: _Ready.write(one, io, device, partial, request, info) for format, one in chosen.items()
+        }
         asked = {
             format: at_data_size(one.run, size, tasks, classes, one.path) for format, one in ready.items()
         }
-        metrics = {format: evaluate_outputs(run, validation_set, tasks) for format, run in asked.items()}
+        scored = {format: with_intervals(run, validation_set, tasks) for format, run in asked.items()}
         whole = at_data_size(predictor_of(model), size, tasks, classes, Path(request.name))
-        keras_metrics = evaluate_outputs(whole, validation_set, tasks)
+        scored["keras"] = with_intervals(whole, validation_set, tasks)
         labelled: dict[str, Predict] = {"float": whole}
         if "int8" in asked:
             labelled["int8"] = asked["int8"]
         samples = partial / "samples.npz"
         write_samples(samples, validation_set, labelled, tasks)
-        files = {format: one.publish(request, metrics[format]) for format, one in ready.items()}
+        files = {format: one.publish(request, scored[format][0]) for format, one in ready.items()}
         samples = samples.replace(request.out_dir / samples.name)
     shipped = files[request.shipped]
     sections = {
         "engines": {format: section for format, section in engines.items() if format != "float32"},
         "equalised": dict(factors),
+        "metric_intervals": {kind: intervals for kind, (_, intervals) in scored.items()},
         "outputs": device.describe(shipped.io, read_tflite(shipped.path).output_names),
     }
     parameters = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-    return ExportedNetwork(files, parameters, keras_metrics, used, samples, sections)
+    return ExportedNetwork(files, parameters, scored["keras"][0], used, samples, sections)
 
 
 @dataclass(frozen=True)
@@ -174,10 +181,17 @@ class _Ready:
 
     @classmethod
     def write(
-        cls, compared: Compared, io: IoTypes, device: DeviceNetwork, partial: Path, request: ExportRequest
+        cls,
+        compared: Compared,
+        io: IoTypes,
+        device: DeviceNetwork,
+        partial: Path,
+        request: ExportRequest,
+        info: TaskInfo,
     ) -> _Ready:
-        data = finished(compared.candidate, io, device.labels).data
         path = partial / f"{request.name}_{compared.candidate.format}.tflite"
+        write_bytes_atomic(path, finished(compared.candidate, io, device.labels).data)
+        data = with_description(path, request.name, info)
         write_bytes_atomic(path, data)
         return cls(compared, path, data, LitertModel(path))
 

@@ -24,7 +24,9 @@ import numpy as np
 from edgenas.datasets import Dataset
 from edgenas.datasets.dataset import evenly_spread
 from edgenas.datasets.in_memory import ArrayDataset
+from edgenas.datasets.layouts.resize import resize_image
 from edgenas.evaluation import Metrics, evaluate_outputs
+from edgenas.export.inputs import at_data_size
 from edgenas.export.litert_model import LitertModel
 from edgenas.tasks import TASKS, get_task
 
@@ -112,7 +114,7 @@ def compare_runtimes(
 
     Args:
         model: the file.
-        dataset: frames with truth, of the file's size; as many of them are taken, evenly spread, as are quick.
+        dataset: frames with truth; as many of them are taken, evenly spread, as are quick.
         macs: multiply-accumulates of one inference.
         others: runtimes in other Pythons; None for `other_pythons()`.
         on_part: called with the name of each runtime before it runs.
@@ -128,10 +130,11 @@ def compare_runtimes(
     count = min(len(dataset), max(low, min(high, int(_BUDGET_MACS // max(macs, 1)))))
     places = evenly_spread(count, len(dataset))
     frames = ArrayDataset(dataset.info, dataset.stored_batch(places))
-    images = frames.arrays()["image"]
-    tasks = _tasks_to_score(base, dataset)
+    height, width = base.input_detail.shape[1:3]
+    images = np.stack([resize_image(image, height, width) for image in frames.arrays()["image"]])
+    tasks = tuple(name for name in base.output_details if name in TASKS and name in dataset.info.tasks)
     expected = base(images)
-    expected_metrics = _metrics(expected, frames, tasks)
+    expected_metrics = _metrics(model, (height, width), expected, frames, tasks)
     found: dict[str, dict[str, Any]] = {}
     ways: list[tuple[str, Callable[[], tuple[Outputs, dict[str, str]]]]] = [
         (kernels, partial(_in_process, model, images, kernels)) for kernels in ("builtin", "reference")
@@ -147,7 +150,7 @@ def compare_runtimes(
             found[name] = {"available": False, "reason": str(error)}
             continue
         heads = _heads(base, expected, outputs)
-        for task, metrics in _metrics(outputs, frames, tasks).items():
+        for task, metrics in _metrics(model, (height, width), outputs, frames, tasks).items():
             heads[task] |= _metric_change(task, expected_metrics, metrics)
         within = sum(head.pop("within") for head in heads.values())
         share = within / sum(values.size for values in expected.values())
@@ -233,21 +236,14 @@ def _heads(base: LitertModel, expected: Outputs, outputs: Outputs) -> dict[str, 
     return heads
 
 
-def _tasks_to_score(base: LitertModel, dataset: Dataset) -> tuple[str, ...]:
-    """Tasks whose raw outputs the file gives at the size of the truth."""
-    size = (dataset.info.height, dataset.info.width)
-    channels = dataset.info.head_channels
-    return tuple(
-        name for name, detail in base.output_details.items()
-        if name in TASKS and name in dataset.info.tasks and detail.shape[1:] == (*size, channels[name])
-    )  # fmt: skip
-
-
-def _metrics(outputs: Outputs, frames: ArrayDataset, tasks: tuple[str, ...]) -> Metrics:
-    """Metrics of outputs that are there already."""
+def _metrics(
+    model: Path, size: tuple[int, int], outputs: Outputs, frames: ArrayDataset, tasks: tuple[str, ...]
+) -> Metrics:
+    """Metrics of outputs that are there already, whatever their size and form."""
     if not tasks:
         return {}
-    return evaluate_outputs(lambda _: outputs, frames, tasks, batch_size=len(frames))
+    whole = at_data_size(lambda _: outputs, size, tasks, len(frames.info.class_names), model)
+    return evaluate_outputs(whole, frames, tasks, batch_size=len(frames))
 
 
 def _metric_change(task: str, base: Metrics, metrics: Mapping[str, float | None]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from edgenas.search.result import store_measurement
 from edgenas.storage import read_json, write_json
 from edgenas.workflow.data import OpenData
 from edgenas.workflow.runs import RunFolder
+from edgenas.workflow.ship import check_shipped
 from edgenas.workflow.train import TrainedNetwork
 
 __all__ = ["MIN_CALIBRATION_FRAMES", "ExportResult", "export_trained"]
@@ -54,7 +55,7 @@ def export_trained(
     """
     dtype = request.shipped
     device, configuration, predictor_dir = request.device, request.configuration, request.predictor_dir
-    runner = predictor = measurement = None
+    profile = runner = predictor = measurement = None
     searched_here = False
     if device is not None:
         profile = load_device(device)
@@ -73,6 +74,7 @@ def export_trained(
     import keras
 
     from edgenas.export.exporter import export_network
+    from edgenas.export.package.write import write_package
 
     try:
         model = keras.saving.load_model(trained.model_path)
@@ -87,6 +89,8 @@ def export_trained(
     estimate = predictor.predict(graph) if predictor is not None and dtype in ("int8", "float32") else None
     if runner is not None and runner.probe().available:
         measurement = runner.measure_one(shipped, request.out_dir, operators=True)
+    checked = check_shipped(shipped, graph, dtype, data.validation, profile, configuration)
+    exported = replace(exported, sections={**exported.sections, **checked.sections})
     card = model_card(
         request, trained.architecture, exported, data.describe(), graph,
         device=device, estimate=estimate, measurement=measurement,
@@ -94,6 +98,9 @@ def export_trained(
     )  # fmt: skip
     card_path = request.out_dir / f"{request.name}.json"
     write_json(card_path, card)
+    files = [file.path for file in exported.files.values()]
+    recipes = [path for file in files if (path := file.with_name(f"{file.stem}_recipe.json")).exists()]
+    write_package(shipped, request.name, data.validation.info, [card_path, *files, *recipes, *checked.files])
     if run is not None and searched_here and measurement is not None and measurement.ok and run.best.exists():
         best = read_json(run.best, "recommendation")
         if best.get("hash") == trained.architecture.hash:
@@ -102,10 +109,12 @@ def export_trained(
 
 
 def _configuration(profile: DeviceProfile, dtype: str, searched: Mapping[str, Any]) -> str:
-    """That of the run where it fits the file; else the device's single-threaded one of this element type."""
+    """That of the run where it fits the file; else the device's default; else a single-threaded one that fits."""
     fitting = {c.name: c for c in profile.configurations if c.dtype == dtype}
     if searched.get("device") == profile.asked_as and searched["configuration"] in fitting:
         return str(searched["configuration"])
+    if profile.default_configuration in fitting:
+        return profile.default_configuration
     return next((name for name, c in fitting.items() if c.threads == 1), profile.default_configuration)
 
 

@@ -10,36 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edgenas.datasets import Dataset, load_dataset
+from edgenas.datasets import Dataset
 from edgenas.export import runtimes
 from edgenas.export.litert_model import LitertModel
 from edgenas.export.runtimes import OtherPython, compare_runtimes, other_pythons
-
-
-@pytest.fixture(scope="module")
-def frames(tiny_archive: Path) -> Dataset:
-    return load_dataset(str(tiny_archive), "validation")
-
-
-@pytest.fixture(scope="module")
-def int8_file(tmp_path_factory: pytest.TempPathFactory, frames: Dataset) -> Path:
-    """An untrained network, calibrated on the frames themselves: its integer kernels are the real ones."""
-    from edgenas.runtime import start_tensorflow
-
-    start_tensorflow()
-    from edgenas.export.engines.tensorflow import to_tflite
-    from edgenas.networks import build_model
-    from edgenas.space import load_space
-
-    space = load_space("demo")
-    architecture = space.architecture(
-        space.default(), input_shape=(32, 64), head_channels=frames.info.head_channels
-    )
-    images = frames.arrays()["image"].astype(np.float32) / 127.5 - 1.0
-    path = tmp_path_factory.mktemp("runtimes") / "net_int8.tflite"
-    model = build_model(architecture, seed=0)
-    path.write_bytes(to_tflite(model, format="int8", representative=[image[None] for image in images]))
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -96,7 +96,12 @@ def describe_file(path: Path, name: str, info: TaskInfo) -> ShippedModel:
     outputs = tuple(_output(model.output_details[head], info) for head in order)
     named = any(output.kind in ("scores", "labels") for output in outputs)
     return ShippedModel(
-        name, path.name, model.input_detail, outputs, tuple(info.class_names) if named else (), info.depth_unit
+        name,
+        path.name,
+        model.input_detail,
+        outputs,
+        tuple(info.class_names) if named else (),
+        info.depth_unit,
     )
 
 

@@ -89,7 +89,9 @@ def _kotlin_input(detail: TensorDetail) -> dict[str, str]:
     if detail.is_float:
         return {"ARRAY": "FloatArray", "WRITE": "writeFloat", "INPUT_TYPE": "Float", "ENCODE": "value"}
     low, high = _LIMITS[detail.dtype]
-    number = f"((value / {_number(detail.scale)}f).roundToInt() + ({detail.zero_point})).coerceIn({low}, {high})"
+    number = (
+        f"((value / {_number(detail.scale)}f).roundToInt() + ({detail.zero_point})).coerceIn({low}, {high})"
+    )
     return {"ARRAY": "ByteArray", "WRITE": "writeInt8", "INPUT_TYPE": "Byte", "ENCODE": f"{number}.toByte()"}
 
 
@@ -107,7 +109,9 @@ def _kotlin_decoder(output: ShippedOutput) -> str:
     else:
         value = number if output.dtype == "float32" else f"{number}.toInt()"
     kind = "Float" if output.scale or output.dtype == "float32" else "Int"
-    return f"        /** Value number i of {output.name}. */\n        fun {name}Value(i: Int): {kind} = {value}"
+    return (
+        f"        /** Value number i of {output.name}. */\n        fun {name}Value(i: Int): {kind} = {value}"
+    )
 
 
 def _filled(template: str, model: ShippedModel, **values: Any) -> str:

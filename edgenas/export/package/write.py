@@ -59,7 +59,9 @@ def _metadata(model: ShippedModel) -> dict[str, Any]:
             {
                 "name": model.name,
                 "input_tensor_metadata": [image],
-                "output_tensor_metadata": [_output(output, bool(model.class_names)) for output in model.outputs],
+                "output_tensor_metadata": [
+                    _output(output, bool(model.class_names)) for output in model.outputs
+                ],
             }
         ],
     }
@@ -94,9 +96,7 @@ def _range(dtype: str, scale: float, zero_point: int) -> dict[str, list[float]] 
     }
 
 
-def write_package(
-    shipped: Path, name: str, info: TaskInfo, others: Sequence[Path] = ()
-) -> dict[str, str]:
+def write_package(shipped: Path, name: str, info: TaskInfo, others: Sequence[Path] = ()) -> dict[str, str]:
     """Writes labels.txt, NAME_example.py, NAME_snippet.cc, NAME.kt and SHA256SUMS beside a file.
 
     Args:

@@ -1,0 +1,4 @@
+#pragma once
+namespace litert {
+enum class HwAccelerators { kNone, kCpu, kGpu, kNpu };
+}  // namespace litert
