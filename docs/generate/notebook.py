@@ -29,6 +29,9 @@ def _cell(cell: Mapping[str, Any]) -> Iterator[str]:
     yield from ("```python", source, "```", "")
     for output in cell.get("outputs", ()):
         data = output.get("data", {})
+        if "image/svg+xml" in data:
+            yield from ("".join(data["image/svg+xml"]), "")
+            continue
         if "image/png" in data:
             yield from (
                 f"![{_title(source)}](data:image/png;base64,{''.join(data['image/png'].split())})",
