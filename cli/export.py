@@ -16,6 +16,7 @@ from edgenas.cli.options import (
     run_argument,
 )
 from edgenas.cli.output import format_ms, metrics_table, print_json, print_table, say
+from edgenas.cli.shipped_lines import shipped_lines
 from edgenas.device_profiles.measurement import MEASURED
 from edgenas.errors import UsageError
 from edgenas.workflow.runs import RunFolder, newest_run
@@ -122,6 +123,8 @@ def _show(card: dict[str, Any], out: Path) -> None:
             f"{latency['file']} on {latency['device']}: predicted {format_ms(latency['predicted_ms'])}{band}, "
             f"{_checked(latency)}"
         )
+    for line in shipped_lines(card):
+        click.echo(line)
     for kind, file in card["files"].items():
         click.echo(f"{kind}: {out / file['path']} ({file['bytes']} bytes)")
     click.echo(f"Model card: {out / (card['name'] + '.json')}")

@@ -14,7 +14,9 @@ from edgenas.cli.options import json_option
 from edgenas.cli.output import format_ms, print_json, say
 from edgenas.device_profiles.connection import RUNTIMES
 from edgenas.errors import EdgenasError, UsageError
+from edgenas.export.legend import words, write_legend
 from edgenas.export.output_pictures import OutputMeaning, describes, find_card, meanings, picture, read_card
+from edgenas.export.package.metadata import read_own
 from edgenas.export.read_images import InputImage, read_images
 from edgenas.report.own_images import TOLD
 from edgenas.report.pictures import encode_png
@@ -25,6 +27,8 @@ __all__ = ["command"]
 
 _RANGES = {"-1,1": (-1.0, 1.0), "0,1": (0.0, 1.0), "0,255": (0.0, 255.0)}
 _ASSUMED = "-1,1"
+_LEGEND = "legend.png"
+_MOST_IN_LEGEND = 60
 
 
 @click.command(name="run")
@@ -34,7 +38,9 @@ _ASSUMED = "-1,1"
     "--out", type=click.Path(path_type=Path), help="Folder of the results; MODEL_outputs without it."
 )
 @click.option(
-    "--card", type=click.Path(path_type=Path), help="Model card; NAME.json beside the model without it."
+    "--card",
+    type=click.Path(path_type=Path),
+    help="Model card; what the file says of itself, or NAME.json beside it, without it.",
 )
 @click.option("--runtime", type=click.Choice(RUNTIMES[1:]), help="The first that is installed without it.")
 @click.option(
@@ -69,9 +75,11 @@ def command(
     """
     interpreter = RuntimeInterpreter(model, threads=threads, runtime=runtime or "")
     detail = _image_input(model, interpreter)
-    card_path = card or find_card(model)
-    facts = read_card(card_path) if card_path else None
-    if facts is not None and not describes(facts, model):
+    # What the file says of itself cannot be about another one.
+    own = None if card else read_own(model)
+    card_path = card or (None if own else find_card(model))
+    facts = read_card(card_path) if card_path else {"data": own} if own else None
+    if card_path is not None and facts is not None and not describes(facts, model):
         say(f"The model card {card_path} describes another file than {model}; its class names may not fit.")
     low, high = _RANGES[input_range] if input_range else _range_of(detail, facts is not None)
     known = meanings({name: o.shape for name, o in interpreter.outputs.items()}, facts)
@@ -90,11 +98,15 @@ def command(
             if not as_json:
                 _show(result)
     times_ms = [result["measured_ms"] for result in results]
+    classes = next((known[name].class_names for name in known if known[name].task == "segmentation"), ())
+    legend = folder / _LEGEND
+    drawn = 0 < len(classes) <= _MOST_IN_LEGEND and write_legend(legend, classes)
     description = {
         "model": str(model),
         **{key: interpreter.facts[key] for key in ("runtime", "runtime_version", "machine")},
         "threads": threads,
         "card": str(card_path) if card_path else None,
+        "legend": str(legend) if drawn else None,
         "input": {"name": detail.name, **detail.to_dict(), "range": [low, high]},
         "measured_median_ms": median(times_ms),
         "images": results,
@@ -184,6 +196,7 @@ def _result(
             "dtype": detail.dtype,
             "min": float(finite.min()) if finite.size else None,
             "max": float(finite.max()) if finite.size else None,
+            "shows": words(known[name], values) if finite.size == values.size else "",
             "file": str(file),
         }
     return {
@@ -211,7 +224,7 @@ def _show(result: dict[str, Any]) -> None:
     for name, output in result["outputs"].items():
         span = "nothing finite" if output["min"] is None else f"{output['min']:.4g} to {output['max']:.4g}"
         shape = "x".join(map(str, output["shape"]))
-        click.echo(f"  {name} ({output['kind']}) {shape}: {span}  {output['file']}")
+        click.echo(f"  {name} ({output['kind']}) {shape}: {output['shows'] or span}  {output['file']}")
 
 
 def _unused(label: str, taken: set[str]) -> str:

@@ -88,7 +88,8 @@ def test_names_do_without_a_card(edgenas: Run, folder: Path) -> None:
     outcome = edgenas("run", model, folder / "frame.png", "--out", folder / "o")
     assert outcome.code == 0, outcome.err
     assert sorted(p.name for p in (folder / "o").iterdir()) == [
-        "frame_depth.png", "frame_input.png", "frame_normals.png", "frame_segmentation.png", "outputs.json",
+        "frame_depth.png", "frame_input.png", "frame_normals.png", "frame_segmentation.png", "legend.png",
+        "outputs.json",
     ]  # fmt: skip
     assert "Nothing says what the input's values mean; pixels become -1,1" in outcome.err
     assert "frame: measured " in outcome.out and "segmentation (segmentation) 1x64x96x13" in outcome.out
@@ -185,3 +186,22 @@ def test_google_models(edgenas: Run, shared_data: Path, folder: Path) -> None:
     compiled = next((shared_data / "coral_models").rglob("*_edgetpu.tflite"))
     outcome = edgenas("run", compiled, folder / "frame.png", "--out", folder / "o")
     assert outcome.code == 1 and "compiled for the Edge TPU" in outcome.err
+
+
+def test_a_file_that_describes_itself_needs_no_card(edgenas: Run, folder: Path) -> None:
+    from edgenas.datasets.records import DatasetInfo
+    from edgenas.export.package.write import with_description
+
+    own = tuple(f"thing {i}" for i in range(13))
+    info = DatasetInfo("own", 64, 96, ("segmentation",), own, "1/m", "f")
+    model = folder / "models" / "net_int8.tflite"
+    model.write_bytes(with_description(model, "net", info))
+    _card(folder, class_names=list(NYUV2_13), depth_unit="m")
+    ran = edgenas("run", model, folder / "frame.png", "--out", folder / "o")
+    assert "thing" in ran.out and "1/m, median" in ran.out and "describes another" not in ran.out + ran.err
+    told = edgenas("run", model, folder / "frame.png", "--out", folder / "o", "--json").value
+    assert told["card"] is None and told["input"]["range"] == [-1.0, 1.0]
+    assert told["images"][0]["outputs"]["segmentation"]["shows"].startswith("thing")
+    with Image.open(told["legend"]) as legend:
+        colours = {colour for _, colour in legend.getcolors(100_000)}
+    assert {tuple(colour) for colour in palette(own).tolist()} <= colours

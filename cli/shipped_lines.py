@@ -1,0 +1,53 @@
+"""What `edgenas export` says of the checks behind the conversion: other runtimes, the Edge TPU, compiled files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from edgenas.cli.output import format_ms
+
+__all__ = ["shipped_lines"]
+
+
+def shipped_lines(card: Mapping[str, Any]) -> list[str]:
+    """Lines about the sections "runtimes", "check" and "compiled" of a model card."""
+    lines = []
+    runtimes = card.get("runtimes") or {}
+    for name, entry in (runtimes.get("runtimes") or {}).items():
+        lines.append(f"{name} kernels: {_agreement(entry, runtimes['steps'])}" if name in ("builtin", "reference")
+                     else f"{name}: {_agreement(entry, runtimes['steps'])}")  # fmt: skip
+    check = card.get("check")
+    if check:
+        what = f"{check['mapped']} of {check['operators']} operators"
+        why = check["failure"] or next((o["reason"] for o in check["unmapped"]), "")
+        lines.append(f"Edge TPU: {what} by its compiler's rules (predicted){f'; {why}' if why else ''}")
+    for target, entry in (card.get("compiled") or {}).items():
+        if entry["failure"]:
+            lines.append(f"{target}: not compiled: {entry['failure']}")
+            continue
+        left = entry.get("cpu_operators")
+        rest = (
+            ""
+            if left is None
+            else f", {len(left)} operators left to the CPU"
+            if left
+            else ", none on the CPU"
+        )
+        time = f", {format_ms(entry['npu_ms'])} simulated" if entry.get("npu_ms") is not None else ""
+        lines.append(f"{target}: {entry['file']}{rest}{time}")
+    return lines
+
+
+def _agreement(entry: Mapping[str, Any], steps: int) -> str:
+    if not entry["available"]:
+        return f"not compared: {entry['reason']}"
+    version = f"{entry['runtime']} {entry['runtime_version']}".strip()
+    share = f"{100 * entry['share_within_steps']:.2f}% of the outputs within {steps} steps of XNNPACK"
+    changes = {
+        h: e["relative_change"] for h, e in entry["heads"].items() if e.get("relative_change") is not None
+    }
+    worst = max(changes, key=lambda head: abs(changes[head])) if changes else None
+    metric = f", metrics within {100 * abs(changes[worst]):.2f}% ({worst})" if worst else ""
+    verdict = "" if entry["agrees"] else "; they do NOT agree as they should"
+    return f"{share}{metric}{verdict} ({version})"
