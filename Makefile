@@ -30,7 +30,7 @@ $(VENV)/.installed: pyproject.toml
 demo: setup
 	$(EDGENAS) profile --device host --seconds 150
 	if test -e $(DEMO)/config.json; then $(EDGENAS) search --resume $(DEMO); \
-	else $(EDGENAS) search --out $(DEMO) --data rooms --space demo --device host --trials 12 --iterations 220 --frames 800; fi
+	else $(EDGENAS) search --out $(DEMO) --data rooms --space demo --device host --trials 12 --iterations 440 --frames 800; fi
 	$(EDGENAS) train $(DEMO) --iterations 900
 	$(EDGENAS) export --int8 $(DEMO)
 	$(EDGENAS) predict $(DEMO)/export/edgenas_*_int8.tflite --device host

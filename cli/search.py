@@ -122,7 +122,7 @@ _SCHEDULE = ("iterations", "batch_size", "learning_rate")
     "trains one supernet, and evolution scores networks with weights of it.",
 )
 @click.option(
-    "--supernet-steps", type=click.IntRange(1), help="Of oneshot: steps of the supernet. [default: 3000]"
+    "--supernet-steps", type=click.IntRange(1), help="Of oneshot: steps of the supernet. [default: 4000]"
 )
 @click.option(
     "--rank-networks",
@@ -159,10 +159,10 @@ _SCHEDULE = ("iterations", "batch_size", "learning_rate")
 @click.option(
     "--iterations",
     type=click.IntRange(1),
-    help="Training steps per trial, instead of the schedule's. [proxy: 240]",
+    help="Training steps per trial, instead of the schedule's. [proxy: 480]",
 )
 @click.option(
-    "--batch-size", type=click.IntRange(1), help="Frames per step, instead of the schedule's. [proxy: 16]"
+    "--batch-size", type=click.IntRange(1), help="Frames per step, instead of the schedule's. [proxy: 8]"
 )
 @click.option("--learning-rate", type=float, help="Peak rate, instead of the schedule's. [proxy: 0.003]")
 @click.option(

@@ -3,13 +3,14 @@
     edgenas profile --device host --seconds 150 --classes 13 --height 96 --width 128
     edgenas search --algorithm oneshot --data NPZ --out ONESHOT
     edgenas search --algorithm random --trials N --data NPZ --out RANDOM
-    python experiments/oneshot_nyuv2.py NPZ --oneshot ONESHOT [--random RANDOM] [--iterations 400] [--seeds 3]
-        --store FILE.jsonl --out RESULT.json
+    python experiments/oneshot_nyuv2.py NPZ --oneshot ONESHOT [--random RANDOM [--random-trials N]] [--epochs 24]
+        [--seeds 3] --store FILE.jsonl --out RESULT.json
 
 Random search gets as much time as one-shot search took altogether (supernet, trials and ranking): only its trials
-that were finished by then count. Winners meet the predicted latency of the baseline on the host. All networks are
-trained from fresh weights under the same schedule with the same seeds; delta T (Eq. 9 to 12) is relative to the
-baseline's mean over the seeds. What was trained is stored line by line, so the script goes on where it was stopped.
+that were finished by then count; on a machine whose load varied give --random-trials, from processor times. Winners
+meet the predicted latency of the baseline on the host. All networks are trained from fresh weights by the schedule
+`modern` with the same seeds; delta T (Eq. 9 to 12) is relative to the baseline's mean over the seeds. What was
+trained is stored line by line, so the script goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from edgenas.search import read_trials
 from edgenas.search.result import best_of
 from edgenas.space import Architecture, load_space
 from edgenas.storage import append_jsonl, read_json, read_jsonl, write_json
-from edgenas.training.config import TrainingConfig
+from edgenas.training.config import TRAINING_PRESETS, TrainingConfig
 
 
 def main() -> None:
@@ -38,14 +39,15 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--oneshot", type=Path, required=True)
     parser.add_argument("--random", type=Path)
-    parser.add_argument("--iterations", type=int, default=400)
+    parser.add_argument("--random-trials", type=int, help="Trials of random search that count.")
+    parser.add_argument("--epochs", type=float, default=24.0)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--store", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     train, validation = load_dataset(options.data, "train"), load_dataset(options.data, "validation")
-    networks, search = _networks(options.oneshot, options.random)
-    config = TrainingConfig(iterations=options.iterations, warmup_iterations=50)
+    networks, search = _networks(options.oneshot, options.random, options.random_trials)
+    config = TRAINING_PRESETS["modern"].for_epochs(options.epochs, len(train))
     metrics = _trained(networks, config, options.seeds, options.store, train, validation)
     result = {"search": search, "schedule": config.to_dict(), "networks": _compared(networks, metrics)}
     write_json(options.out, result)
@@ -53,7 +55,9 @@ def main() -> None:
         print(name, json.dumps({k: v for k, v in row.items() if k not in ("architecture", "metrics")}))
 
 
-def _networks(oneshot: Path, random: Path | None) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
+def _networks(
+    oneshot: Path, random: Path | None, random_trials: int | None
+) -> tuple[dict[str, dict[str, Any]], dict[str, Any]]:
     """The networks to compare, and how long each search took."""
     config, best = (
         read_json(oneshot / "config.json", "configuration"),
@@ -90,10 +94,10 @@ def _networks(oneshot: Path, random: Path | None) -> tuple[dict[str, dict[str, A
         within, clock = [], read_json(random / "baseline.json", "baseline")["seconds"]["total"]
         for trial in read_trials(random):
             clock += trial.evaluation.seconds["total"]
-            if clock > spent:
+            if len(within) >= random_trials if random_trials is not None else clock > spent:
                 break
             within.append(trial)
-        search["random"] = {"trials": len(within), "seconds": min(clock, spent)}
+        search["random"] = {"trials": len(within), "seconds": clock}
         found = best_of(within)
         if found is not None:
             networks["random"] = {

@@ -33,7 +33,7 @@ class SupernetConfig:
     """
 
     training: TrainingConfig = field(
-        default_factory=lambda: TrainingConfig(iterations=3000, learning_rate=3e-3, warmup_iterations=50)
+        default_factory=lambda: TrainingConfig(iterations=4000, learning_rate=3e-3, warmup_iterations=50)
     )
     extremes: bool = True
     random_networks: int = 2

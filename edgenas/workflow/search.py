@@ -28,7 +28,7 @@ from edgenas.search.metric_weights import parse_metric_weights
 from edgenas.search.scalars import with_scalars
 from edgenas.space import Architecture, SearchSpace, load_space
 from edgenas.training.config import TrainingConfig, default_loss_weights
-from edgenas.training.schedule_file import resolve_schedule
+from edgenas.training.schedule_file import load_schedule, resolve_schedule
 from edgenas.workflow.data import OpenData
 from edgenas.workflow.devices import (
     DeviceRequest,
@@ -187,10 +187,11 @@ def resume_search(
 
 def _proxy(request: SearchRequest, data: OpenData) -> TrainingConfig:
     info = data.train.info
+    preset, _ = load_schedule(request.proxy)
     return resolve_schedule(
         request.proxy,
         info.tasks,
-        fitting=default_loss_weights(info.tasks, info.depth_unit),
+        fitting=default_loss_weights(info.tasks, info.depth_unit, preset),
         loss_weights=request.loss_weights,
         changes=request.schedule,
     )

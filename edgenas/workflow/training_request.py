@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from edgenas.errors import UsageError
 from edgenas.space import Architecture, load_space
 from edgenas.space.named import named_architecture
-from edgenas.training.config import TrainingConfig, default_loss_weights
+from edgenas.training.config import TRAINING_PRESETS, TrainingConfig, default_loss_weights
 from edgenas.training.loss_weights import LossWeights, load_loss_weights
 from edgenas.training.schedule_file import load_schedule, resolve_schedule
 from edgenas.workflow import train
@@ -128,12 +128,12 @@ class TrainingRequest:
         """
         info = data.train.info
         preset, _ = load_schedule(self.schedule, begin_with=_BEGIN_WITH)
-        chosen = searched != load_loss_weights(default_loss_weights(info.tasks, info.depth_unit))
-        fitting = (
-            searched
-            if searched is not None and chosen
-            else default_loss_weights(info.tasks, info.depth_unit, preset)
-        )
+        by_default = [
+            load_loss_weights(default_loss_weights(info.tasks, info.depth_unit, p)) for p in TRAINING_PRESETS
+        ]
+        fitting: str | LossWeights = default_loss_weights(info.tasks, info.depth_unit, preset)
+        if searched is not None and searched not in by_default:
+            fitting = searched
         if self.epochs is not None and "iterations" in self.changes:
             raise UsageError(
                 f"Give either --epochs or --iterations. Received --epochs {self.epochs:g} and --iterations "
