@@ -12,7 +12,7 @@ import click
 from edgenas.cli.completions import device_names
 from edgenas.cli.lazy_group import NamedGroup
 from edgenas.cli.options import device_file_option, json_option
-from edgenas.cli.output import print_json
+from edgenas.cli.output import print_json, print_table
 from edgenas.device_profiles import DeviceProfile, list_devices, load_device, runner_for, user_folder
 from edgenas.device_profiles.connection import parse_address
 from edgenas.device_profiles.doctor import examine, examine_device
@@ -90,11 +90,11 @@ def show(name: str, device_file: Path | None, as_json: bool) -> None:
             click.echo(f"{alias!r} means {profile.alias_meanings[alias]}")
     click.echo(f"predictor: {row['predictor']}")
     click.echo(f"configurations ({len(profile.configurations)}, default {profile.default_configuration}):")
-    width = max(len(c.name) for c in profile.configurations)
-    for details in row["configuration_details"]:
-        click.echo(
-            f"  {details['name']:{width}}  {details['description']}; {_accuracy(details['predictor'])}"
-        )
+    print_table(
+        "",
+        ("configuration", "what it is", "predictor"),
+        [(d["name"], d["description"], _accuracy(d["predictor"])) for d in row["configuration_details"]],
+    )
     for key, value in profile.hardware.items():
         click.echo(f"{key} = {value}")
     click.echo(detection.explain())

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from edgenas.cli.completions import device_names
 from edgenas.cli.lazy_group import NamedGroup
 from edgenas.cli.options import json_option, predictor_option
 from edgenas.cli.output import print_json, print_table, say
@@ -244,7 +245,13 @@ def fit_command(as_json: bool, **options: Any) -> None:
 
 
 @command.command(name="adapt")
-@click.option("--from", "source", required=True, help="Device whose predictor is adapted.")
+@click.option(
+    "--from",
+    "source",
+    required=True,
+    shell_complete=device_names,
+    help="Device whose predictor is adapted.",
+)
 @click.option("--source-configuration", help="Configuration of that device; its default without it.")
 @click.option(
     "--samples", required=True, type=click.Path(path_type=Path), help="Measurements of the new device."

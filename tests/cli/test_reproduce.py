@@ -152,7 +152,7 @@ def test_synergy(
     [
         (("table9", "--data", "nowhere.npz"), "nowhere.npz"),
         (("table9", "--schedule", "nope"), "Unknown training preset 'nope'"),
-        (("table9", "--architecture", "nope"), "Unknown architecture in search space"),
+        (("table9", "--architecture", "nope"), "Unknown architecture"),
         (("synergy", "--tasks", "depth", "--device", "none"), "at least two tasks"),
         (("synergy", "--device", "nope"), "nope"),
         (("table9", "--seeds", "0"), "0 is not in the range"),
