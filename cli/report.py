@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from edgenas.cli.completions import run_folders
 from edgenas.cli.options import json_option
 from edgenas.cli.output import print_json, say
 from edgenas.errors import UsageError
@@ -16,7 +17,9 @@ __all__ = ["command"]
 
 
 @click.command(name="report")
-@click.argument("runs", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path))
+@click.argument(
+    "runs", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path), shell_complete=run_folders
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

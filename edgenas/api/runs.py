@@ -127,18 +127,18 @@ def load_run(path: str | Path | None = None) -> Run:
     return Run(found)
 
 
-def report(run: str | Path | Run | None = None, *, out: str | Path | None = None) -> Path:
-    """Writes one self-contained HTML page about a run.
+def report(*runs: str | Path | Run, out: str | Path | None = None) -> Path:
+    """Writes one self-contained HTML page about a run, or about several side by side.
 
     Args:
-        run: the run or its folder; the newest below runs/ without it.
-        out: file to write; RUN/report.html without it.
+        *runs: runs or their folders; the newest below runs/ without one.
+        out: file to write; without it RUN/report.html, and comparison.html for several runs.
 
     Returns:
         The file.
 
     Raises:
-        UsageError: the folder is no run.
+        UsageError: a folder is no run.
         EdgenasError: the page cannot be written.
 
     Example:
@@ -146,7 +146,8 @@ def report(run: str | Path | Run | None = None, *, out: str | Path | None = None
         >>> print(edgenas.report("runs/001"))
         runs/001/report.html
     """
-    from edgenas.report import write_report
+    from edgenas.report import write_comparison, write_report
 
-    folder = run.path if isinstance(run, Run) else newest_run() if run is None else Path(run)
-    return write_report(folder, None if out is None else Path(out))
+    folders = [run.path if isinstance(run, Run) else Path(run) for run in runs] or [newest_run()]
+    page = None if out is None else Path(out)
+    return write_comparison(folders, page) if len(folders) > 1 else write_report(folders[0], page)

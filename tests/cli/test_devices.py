@@ -75,7 +75,7 @@ def test_cards_in_the_list(edgenas: Callable[..., Any], phone_cards: None) -> No
 def test_one_line_per_configuration(edgenas: Callable[..., Any], phone_cards: None) -> None:
     lines = edgenas("devices", "show", "mobile-cpu").out.splitlines()
     (line,) = [text for text in lines if text.startswith("4small-float32 ")]
-    assert "  4 small" in line
+    assert "cores: 4 small  " in line
     assert line.endswith("  MAPE 7.0%, 88% within 10%, intervals hold 90% on 61 networks held out")
     assert any(text.startswith("4small-int8 ") and text.endswith("none yet") for text in lines)
     assert "'mobile-cpu' means a Google Pixel 4" in lines[1]
