@@ -16,7 +16,7 @@ from edgenas.report.pictures import encode_png
 from edgenas.storage import require_writable, write_bytes_atomic, write_text_atomic
 from edgenas.tasks import get_task
 
-__all__ = ["ranked_frames", "write_pictures"]
+__all__ = ["chosen_frames", "ranked_frames", "write_pictures"]
 
 _GAP = 4
 _SWATCH = 16
@@ -61,7 +61,7 @@ def write_pictures(
     """
     require_writable(folder)
     written = []
-    for label, index in _chosen(ranked_frames(sums), each):
+    for label, index in chosen_frames(ranked_frames(sums), each):
         path = folder / f"{label}_frame_{index:04d}.png"
         write_bytes_atomic(path, encode_png(_sheet(dataset, predict, index, tasks)))
         written.append(path)
@@ -79,7 +79,7 @@ def _ranks(badness: Table) -> Table:
     return ranks
 
 
-def _chosen(ranked: NDArray[np.int64], each: int) -> list[tuple[str, int]]:
+def chosen_frames(ranked: NDArray[np.int64], each: int) -> list[tuple[str, int]]:
     """Names and frame numbers, no frame twice where there are only a few."""
     middle = max(0, len(ranked) // 2 - each // 2)
     picks = {

@@ -184,10 +184,12 @@ def _pictures(run: RunData) -> Html:
     except UsageError as error:
         return note(str(error))
     frames, shown = gallery(samples)
-    total = len(samples["image"])
+    total = len(samples.pictures["image"])
+    which = "best, middle and worst frames by the ranks of the tasks" if samples.ranked else "frames"
     words = note(
-        f"Validation frames, {shown} of {total}. Truth is from the data set; the others are predictions."
+        f"Validation {which}, {shown} of {total}. Truth is from the data set; the others are predictions of the "
+        "winner. A search keeps no weights of the baseline, so there are no pictures of it."
     )
     classes = [as_text(name) for name in as_list(run.config.data.get("class_names"))]
-    shown_classes = class_legend(classes) if "truth_segmentation" in samples else None
+    shown_classes = class_legend(classes) if "truth_segmentation" in samples.pictures else None
     return join((words, shown_classes, frames))

@@ -6,7 +6,9 @@ import base64
 import struct
 import zipfile
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +18,13 @@ from edgenas.errors import UsageError
 from edgenas.report.markup import Html, tag
 from edgenas.report.wording import in_reading_order
 
-__all__ = ["class_legend", "encode_png", "gallery", "read_samples"]
+__all__ = ["Samples", "class_legend", "encode_png", "gallery", "read_samples"]
 
 _BUDGET_BYTES = 2_000_000  # of base64 text: keeps the page under 5 MB
 _MOST_FRAMES = 8
 _WIDEST = 384
 _KINDS = {"truth": "truth", "float": "predicted, float", "int8": "predicted, int8"}
+_RANKS = ("best", "median", "worst")
 _MOST_CLASSES = 64
 _MOST_ARRAY_BYTES = 512 * 2**20
 
@@ -46,8 +49,26 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def read_samples(path: Path) -> dict[str, Pictures]:
-    """Reads samples.npz: `image` and `truth_*`, `float_*`, `int8_*`, each u8 [N, H, W, 3].
+@dataclass(frozen=True)
+class Samples:
+    """Content of samples.npz.
+
+    Attributes:
+        pictures: `image` and `truth_*`, `float_*`, `int8_*`, each u8 [N, H, W, 3].
+        titles: of each frame, such as "Best, frame 17".
+    """
+
+    pictures: dict[str, Pictures]
+    titles: tuple[str, ...]
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the frames are best, middle and worst ones; those of earlier versions are spread evenly."""
+        return any(title.startswith(("Best", "Median", "Worst")) for title in self.titles)
+
+
+def read_samples(path: Path) -> Samples:
+    """Reads samples.npz.
 
     Raises:
         UsageError: the file is no such archive; the message names the array and what is wrong with it.
@@ -61,6 +82,7 @@ def read_samples(path: Path) -> dict[str, Pictures]:
         raise UsageError(f"{path} cannot be read as pictures: {error}. {advice}") from error
     if "image" not in arrays:
         raise UsageError(f"{path} holds no array 'image'; it holds {sorted(arrays)[:12]}. {advice}")
+    numbers, ranks = arrays.pop("frame_number", None), arrays.pop("frame_rank", None)
     count = arrays["image"].shape[:1]
     for name, array in arrays.items():
         if (
@@ -74,7 +96,19 @@ def read_samples(path: Path) -> dict[str, Pictures]:
                 f"{path}: array {name[:80]!r} must be uint8 [{(*count, 0)[0]}, H, W, 3]. "
                 f"Received {array.dtype} {list(array.shape)}. {advice}"
             )
-    return arrays
+    return Samples(arrays, tuple(_titles(int(count[0]), numbers, ranks)))
+
+
+def _titles(count: int, numbers: NDArray[Any] | None, ranks: NDArray[Any] | None) -> list[str]:
+    """Titles of the frames; what is not as `edgenas export` writes it counts as absent."""
+    known = numbers is not None and numbers.shape == (count,) and numbers.dtype.kind in "iu"
+    titles = [f"Frame {numbers[i] if known and numbers is not None else i}" for i in range(count)]
+    if ranks is None or ranks.shape != (count,) or ranks.dtype.kind != "U":
+        return titles
+    return [
+        f"{str(rank).capitalize()}, {title.lower()}" if rank in _RANKS else title
+        for rank, title in zip(ranks, titles, strict=True)
+    ]
 
 
 def _refuse_bombs(path: Path) -> None:
@@ -84,18 +118,19 @@ def _refuse_bombs(path: Path) -> None:
         raise ValueError(f"it unpacks to {size} bytes, more than {_MOST_ARRAY_BYTES}")
 
 
-def gallery(samples: dict[str, Pictures]) -> tuple[Html, int]:
+def gallery(content: Samples) -> tuple[Html, int]:
     """Frames with their pictures per task, as many as fit the page; also the number of frames shown."""
+    samples = content.pictures
     found = {name.partition("_")[2] for name in samples if name.partition("_")[0] in _KINDS} - {""}
     tasks = in_reading_order(found)
     frames: list[Html] = []
     used = 0
     for index in range(min(len(samples["image"]), _MOST_FRAMES)):
-        frame = _frame(samples, index, tasks)
+        frame = _frame(samples, index, tasks, content.titles[index])
         if used + len(frame) > _BUDGET_BYTES:
             if frames:
                 break
-            frame = _frame(samples, index, tasks, widest=160)
+            frame = _frame(samples, index, tasks, content.titles[index], widest=160)
         frames.append(frame)
         used += len(frame)
     return tag("div", *frames, class_="gallery"), len(frames)
@@ -115,7 +150,9 @@ def class_legend(class_names: list[str]) -> Html | None:
     return tag("ul", *items, class_="legend", aria_label="Colours of the classes")
 
 
-def _frame(samples: dict[str, Pictures], index: int, tasks: list[str], widest: int = _WIDEST) -> Html:
+def _frame(
+    samples: dict[str, Pictures], index: int, tasks: list[str], title: str, widest: int = _WIDEST
+) -> Html:
     rows = []
     for task in tasks:
         cells = []
@@ -123,12 +160,12 @@ def _frame(samples: dict[str, Pictures], index: int, tasks: list[str], widest: i
             array = samples.get(f"{kind}_{task}")
             if array is not None:
                 cells.append(
-                    _picture(array[index], f"{task}, {caption}", f"{task}, {caption} (frame {index})", widest)
+                    _picture(array[index], f"{task}, {caption}", f"{task}, {caption} ({title})", widest)
                 )
         rows.append(tag("div", *cells, class_="frame-row"))
-    image = _picture(samples["image"][index], "image", f"Input image of frame {index}", widest)
+    image = _picture(samples["image"][index], "image", f"Input image ({title})", widest)
     parts = (
-        tag("h3", f"Frame {index}"),
+        tag("h3", title),
         tag("div", image, class_="frame-image"),
         tag("div", *rows, class_="frame-tasks"),
     )

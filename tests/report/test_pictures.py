@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from edgenas.errors import UsageError
-from edgenas.report.pictures import class_legend, encode_png, gallery, read_samples
+from edgenas.report.pictures import Samples, class_legend, encode_png, gallery, read_samples
 
 
 @settings(max_examples=25)
@@ -39,7 +39,23 @@ def test_reads_what_the_export_writes(tmp_path: Path) -> None:
     page, shown = gallery(samples)
     assert shown == 2
     assert page.count("<img ") == 6
-    assert 'alt="depth, predicted, float (frame 1)"' in page
+    assert 'alt="depth, predicted, float (Frame 1)"' in page
+
+
+@pytest.mark.parametrize(
+    ("numbers", "ranks", "titles"),
+    [
+        (np.array([7, 3]), np.array(["best", "worst"]), ("Best, frame 7", "Worst, frame 3")),
+        (np.array([7, 3]), np.array(["", "<b>"]), ("Frame 7", "Frame 3")),
+        (np.array([0.5, 1.5]), np.array([1, 2]), ("Frame 0", "Frame 1")),
+        (np.array([1, 2, 3]), np.array(["best"]), ("Frame 0", "Frame 1")),
+    ],
+)
+def test_titles_of_the_frames(
+    tmp_path: Path, numbers: np.ndarray, ranks: np.ndarray, titles: tuple[str, ...]
+) -> None:
+    path = _save(tmp_path / "s.npz", image=_frames(), frame_number=numbers, frame_rank=ranks)
+    assert read_samples(path).titles == titles
 
 
 @pytest.mark.parametrize(
@@ -69,7 +85,8 @@ def test_a_cut_archive_is_refused(tmp_path: Path) -> None:
 
 def test_large_pictures_are_thinned_and_counted() -> None:
     noise = np.random.default_rng(0).integers(0, 256, (6, 512, 1024, 3)).astype(np.uint8)
-    page, shown = gallery({"image": noise, **{f"{kind}_depth": noise for kind in ("truth", "float", "int8")}})
+    pictures = {"image": noise, **{f"{kind}_depth": noise for kind in ("truth", "float", "int8")}}
+    page, shown = gallery(Samples(pictures, tuple("abcdef")))
     assert 1 <= shown < 6
     assert len(page) < 3_000_000
 
