@@ -26,7 +26,7 @@ from edgenas.storage import write_json
 from edgenas.tasks.base import NonFiniteOutputError
 from edgenas.training.supernet_config import SupernetConfig
 
-__all__ = ["FOLDER", "InheritedWeights", "OneShot", "Region", "prepare_supernet"]
+__all__ = ["FOLDER", "WEIGHTS_FILE", "InheritedWeights", "OneShot", "Region", "prepare_supernet"]
 
 FOLDER = "supernet"
 """Folder in the run folder."""
