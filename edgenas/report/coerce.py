@@ -9,8 +9,10 @@ from typing import Any
 from edgenas.device_profiles.measurement import MEASURED, SIMULATED
 
 __all__ = [
+    "Intervals",
     "Metrics",
     "as_interval",
+    "as_intervals",
     "as_list",
     "as_mapping",
     "as_metrics",
@@ -20,6 +22,7 @@ __all__ = [
 ]
 
 Metrics = dict[str, dict[str, float | None]]
+Intervals = dict[str, dict[str, tuple[float, float]]]
 _LONGEST_TEXT = 400
 
 
@@ -71,4 +74,16 @@ def as_metrics(value: Any) -> Metrics:
         task: {as_text(name): as_number(score) for name, score in as_mapping(scores).items()}
         for task, scores in as_mapping(value).items()
         if isinstance(scores, Mapping)
+    }
+
+
+def as_intervals(value: Any) -> Intervals:
+    """Intervals per task and metric; those that are none are left out."""
+    return {
+        task: {
+            as_text(name): ends
+            for name, pair in as_mapping(pairs).items()
+            if (ends := as_interval(pair)) is not None
+        }
+        for task, pairs in as_mapping(value).items()
     }

@@ -8,7 +8,7 @@ from edgenas.report.coerce import Metrics
 from edgenas.report.evaluations import StoredEvaluation
 from edgenas.report.markup import Cell, Html, code, join, note, table
 from edgenas.report.run_data import RunData
-from edgenas.report.wording import in_reading_order, metric_name, number
+from edgenas.report.wording import in_reading_order, metric_name, score
 from edgenas.scoring import delta_task, mean_of_defined
 from edgenas.tasks import TASKS
 
@@ -25,7 +25,8 @@ def evaluation_tables(run: RunData) -> Html:
     parts = [
         _table(frames, list(found.values()), run) for frames, found in list(by_frames.items())[:_MOST_TABLES]
     ]
-    if not any(evaluation.resamples for evaluation in run.evaluations):
+    known = any(run.card.intervals.values()) if run.card else False
+    if not known and not any(evaluation.resamples for evaluation in run.evaluations):
         command = f"edgenas evaluate {shlex.quote(str(run.folder))} --bootstrap 1000"
         parts.append(
             note(
@@ -40,7 +41,10 @@ def _table(frames: str, found: list[StoredEvaluation], run: RunData) -> Html:
     for task in in_reading_order({task for it in found for task in it.metrics}):
         names = dict.fromkeys(name for it in found for name in it.metrics.get(task, {}))
         for name in names:
-            cells: list[Cell] = [_score(it, task, name) for it in found]
+            cells: list[Cell] = [
+                score(it.metrics.get(task, {}).get(name), it.intervals.get(task, {}).get(name))
+                for it in found
+            ]
             rows.append([task, metric_name(task, name, run.config.depth_unit), *cells])
     header: list[Cell] = ["task", "metric", *(it.network for it in found)]
     resamples = max(it.resamples for it in found)
@@ -48,14 +52,6 @@ def _table(frames: str, found: list[StoredEvaluation], run: RunData) -> Html:
     if resamples:
         title += f"; in brackets the 95% interval over frames ({resamples} resamples)"
     return table(title, header, rows, text_columns=2)
-
-
-def _score(evaluation: StoredEvaluation, task: str, name: str) -> str | None:
-    score = evaluation.metrics.get(task, {}).get(name)
-    if score is None:
-        return None
-    ends = evaluation.intervals.get(task, {}).get(name)
-    return number(score, 4) + (f" [{number(ends[0])}, {number(ends[1])}]" if ends else "")
 
 
 def changes_table(columns: list[tuple[str, Metrics, Metrics]]) -> Html | None:

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgenas.device_profiles.host_facts import file_sha256
 from edgenas.evaluation.store import read_stored
-from edgenas.report.coerce import Metrics, as_interval, as_mapping, as_metrics, as_number, as_text
+from edgenas.report.coerce import Intervals, Metrics, as_intervals, as_mapping, as_metrics, as_number, as_text
 
 __all__ = ["StoredEvaluation", "read_evaluations"]
 
-_KINDS = {"float32": "final, float32", "int8": "final, int8"}
+_KERAS = "final, Keras"
 _NOT_METRICS = ("compat",)
 
 
@@ -30,35 +31,37 @@ class StoredEvaluation:
     network: str
     frames: str
     metrics: Metrics
-    intervals: dict[str, dict[str, tuple[float, float]]]
+    intervals: Intervals
     resamples: int
 
 
 def read_evaluations(run: Path) -> tuple[StoredEvaluation, ...]:
     """Evaluations of the trained and of the exported networks, in the order in which a pipeline makes them.
 
+    Those of weights that a later training or export has replaced are left out.
+
     Raises:
         UsageError: a file is damaged.
     """
-    found = [_read(row, "final, Keras") for row in read_stored(run / "train")]
-    for row in read_stored(run / "export"):
-        dtype = as_text(row.get("dtype"))
-        found.append(_read(row, _KINDS.get(dtype, f"final, {dtype or 'exported'}")))
-    order = ["final, Keras", *_KINDS.values()]
+    found = []
+    for folder, pattern in (("train", "*.keras"), ("export", "*.tflite")):
+        rows = read_stored(run / folder)
+        present = {file_sha256(path) for path in (run / folder).glob(pattern)} if rows else set()
+        for row in rows:
+            if row.get("model_sha256") in present:
+                dtype = as_text(row.get("dtype"))
+                found.append(_read(row, _KERAS if folder == "train" else f"final, {dtype or 'exported'}"))
+    order = [_KERAS, "final, float32", "final, int8"]
     return tuple(sorted(found, key=lambda e: order.index(e.network) if e.network in order else len(order)))
 
 
 def _read(row: dict[str, Any], network: str) -> StoredEvaluation:
     tasks = [as_text(task) for task in row.get("tasks") or () if as_text(task) not in _NOT_METRICS]
     scores = as_metrics({task: _numbers(row.get(task)) for task in tasks})
-    intervals: dict[str, dict[str, tuple[float, float]]] = {}
-    for task, ends in as_mapping(row.get("intervals")).items():
-        pairs = {name: as_interval(pair) for name, pair in as_mapping(ends).items()}
-        intervals[task] = {name: pair for name, pair in pairs.items() if pair is not None}
     count = as_number(row.get("frames"))
     frames = f"{as_text(row.get('data'))}, {as_text(row.get('split'))}, {count or 0:.0f} frames"
     resamples = as_number(as_mapping(row.get("bootstrap")).get("resamples"))
-    return StoredEvaluation(network, frames, scores, intervals, int(resamples or 0))
+    return StoredEvaluation(network, frames, scores, as_intervals(row.get("intervals")), int(resamples or 0))
 
 
 def _numbers(value: Any) -> dict[str, Any]:

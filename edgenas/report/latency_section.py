@@ -19,6 +19,7 @@ __all__ = ["latency_section", "latency_title", "operator_share", "operators_sect
 
 _MOST_BARS = 16
 _MOST_ROWS = 600
+_MOST_DEVICES = 100
 _SHARE_CLASSES = 6
 _MOST_CARD_ROWS = 60
 _FIRST_CARD_ROWS = 14
@@ -57,7 +58,32 @@ def latency_section(run: RunData) -> Html:
             else note("The profile holds no points.")
         )
         parts.append(tag("div", picture, card if run.profile.card else None, class_="columns"))
-    return join((*parts, _own_models(run), remeasured_section(run)))
+    return join((*parts, _own_models(run), _elsewhere(run), remeasured_section(run)))
+
+
+def _elsewhere(run: RunData) -> Html | None:
+    """What the exported network would take on other devices, folded away; None where the card does not say."""
+    if run.card is None or not run.card.predictions:
+        return None
+    rows: list[list[Cell]] = [
+        [
+            it.device,
+            it.configuration,
+            "like those of its fit" if it.in_domain else "unlike those of its fit",
+            ms(it.predicted_ms),
+            interval(*it.interval_ms) if it.interval_ms else None,
+        ]
+        for it in run.card.predictions[:_MOST_DEVICES]
+    ]
+    header: list[Cell] = [
+        "device",
+        "configuration",
+        "for the predictor, the network is",
+        "predicted",
+        "90% interval",
+    ]
+    inner = table("Predicted latency of the exported network on every device", header, rows, text_columns=3)
+    return tag("details", tag("summary", "Other devices: predicted, never measured here"), inner)
 
 
 def _card_entry(key: str, value: object, source: str) -> tuple[str, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from edgenas.report.coerce import Metrics, as_text
+from edgenas.report.coerce import Intervals, Metrics, as_text
 from edgenas.report.commands import missing
 from edgenas.report.evaluation_tables import changes_table, evaluation_tables
 from edgenas.report.markup import Cell, Html, definitions, join, note, table
 from edgenas.report.run_data import RunData
-from edgenas.report.wording import byte_size, in_reading_order, metric_name, number
+from edgenas.report.wording import byte_size, in_reading_order, metric_name, number, score
 
 __all__ = ["exported_files", "metrics_section"]
 
@@ -16,29 +16,31 @@ def metrics_section(run: RunData) -> Html:
     """All metrics side by side; what was not computed is a dash."""
     card = run.card.metrics if run.card else {}
     how = "inherited" if as_text(run.config.settings.get("algorithm")) == "oneshot" else "proxy"
-    columns: list[tuple[str, Metrics]] = [
-        (f"baseline ({how})", run.baseline.metrics if run.baseline else {}),
-        (f"winner ({how})", run.best.metrics if run.best else {}),
-        ("final, Keras", run.trained or card.get("keras", {})),
-        ("final, float32", card.get("float32", {})),
-        ("final, int8", card.get("int8", {})),
+    intervals = run.card.intervals if run.card else {}
+    kinds = dict.fromkeys(("float32", "int8", *(kind for kind in card if kind != "keras")))
+    columns: list[tuple[str, Metrics, Intervals]] = [
+        (f"baseline ({how})", run.baseline.metrics if run.baseline else {}, {}),
+        (f"winner ({how})", run.best.metrics if run.best else {}, {}),
+        ("final, Keras", run.trained or card.get("keras", {}), intervals.get("keras", {})),
+        *((f"final, {kind}", card.get(kind, {}), intervals.get(kind, {})) for kind in kinds),
     ]
     rows: list[list[Cell]] = []
     for task in _tasks(columns):
-        names = dict.fromkeys(name for _, metrics in columns for name in metrics.get(task, {}))
+        names = dict.fromkeys(name for _, metrics, _ in columns for name in metrics.get(task, {}))
         rows += [
             [task, metric_name(task, metric, run.config.depth_unit), *_scores(columns, task, metric)]
             for metric in names
         ]
     parts: list[Html] = []
     if rows:
-        header = ["task", "metric", *(title for title, _ in columns)]
+        header = ["task", "metric", *(title for title, *_ in columns)]
         parts.append(table("Metrics on the validation split", header, rows, text_columns=2))
         parts.append(
             note(
                 f"An arrow says which way is better. The columns ({how}) share "
                 f"{'the weights of the supernet' if how == 'inherited' else 'the short schedule of the search'} and "
                 "compare with each other only; the final columns are one network trained longer."
+                f"{' In brackets the 95% interval over frames.' if any(intervals.values()) else ''}"
             )
         )
     if run.baseline is None or run.best is None:
@@ -59,13 +61,15 @@ def metrics_section(run: RunData) -> Html:
     return join((*parts, _head_errors(run)))
 
 
-def _tasks(columns: list[tuple[str, Metrics]]) -> list[str]:
-    return in_reading_order({task for _, metrics in columns for task in metrics})
+def _tasks(columns: list[tuple[str, Metrics, Intervals]]) -> list[str]:
+    return in_reading_order({task for _, metrics, _ in columns for task in metrics})
 
 
-def _scores(columns: list[tuple[str, Metrics]], task: str, metric: str) -> list[Cell]:
-    found = [metrics.get(task, {}).get(metric) for _, metrics in columns]
-    return [None if score is None else number(score, 4) for score in found]
+def _scores(columns: list[tuple[str, Metrics, Intervals]], task: str, metric: str) -> list[Cell]:
+    return [
+        score(metrics.get(task, {}).get(metric), ends.get(task, {}).get(metric))
+        for _, metrics, ends in columns
+    ]
 
 
 def _head_errors(run: RunData) -> Html | None:

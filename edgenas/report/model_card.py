@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from edgenas.device_profiles.measurement import MEASURED, SIMULATED
 from edgenas.errors import UsageError
 from edgenas.report.coerce import (
+    Intervals,
     Metrics,
     as_interval,
+    as_intervals,
     as_list,
     as_mapping,
     as_metrics,
@@ -18,7 +20,7 @@ from edgenas.report.coerce import (
     as_text,
 )
 
-__all__ = ["CardLatency", "ModelCard", "ModelFile", "OperatorTime", "read_model_card"]
+__all__ = ["CardLatency", "DevicePrediction", "ModelCard", "ModelFile", "OperatorTime", "read_model_card"]
 
 _CARD_FORMAT = "edgenas.model_card"
 _CARD_VERSION = 1
@@ -80,6 +82,17 @@ class OperatorTime:
     source: str = MEASURED
 
 
+@dataclass(frozen=True, slots=True)
+class DevicePrediction:
+    """What the exported file would take on one configuration of one device; predicted, in milliseconds."""
+
+    device: str
+    configuration: str
+    predicted_ms: float | None
+    interval_ms: tuple[float, float] | None
+    in_domain: bool
+
+
 @dataclass(frozen=True)
 class ModelCard:
     """What the export says about itself.
@@ -95,6 +108,8 @@ class ModelCard:
         parameters: trainable parameters.
         macs: multiply-accumulates of one frame.
         peak_activation_bytes: most bytes that activations take at once.
+        intervals: format to task to metric to the ends of its 95% interval over frames.
+        predictions: its predicted latency on every device that edgenas has a predictor for.
     """
 
     name: str
@@ -107,6 +122,8 @@ class ModelCard:
     parameters: float | None
     macs: float | None
     peak_activation_bytes: float | None
+    intervals: dict[str, Intervals] = field(default_factory=dict)
+    predictions: tuple[DevicePrediction, ...] = ()
 
 
 def read_model_card(raw: dict[str, Any]) -> ModelCard:
@@ -139,6 +156,19 @@ def read_model_card(raw: dict[str, Any]) -> ModelCard:
         parameters=as_number(raw.get("parameters")),
         macs=as_number(raw.get("macs")),
         peak_activation_bytes=as_number(raw.get("peak_activation_bytes")),
+        predictions=tuple(
+            DevicePrediction(
+                as_text(it.get("device")),
+                as_text(it.get("configuration")),
+                as_number(it.get("predicted_ms")),
+                as_interval(it.get("predicted_interval_ms")),
+                it.get("in_domain") is True,
+            )
+            for it in map(as_mapping, as_list(raw.get("predictions")))
+        ),
+        intervals={
+            kind: as_intervals(found) for kind, found in as_mapping(raw.get("metric_intervals")).items()
+        },
     )
 
 

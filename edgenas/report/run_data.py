@@ -369,6 +369,6 @@ def _scalars(card: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     for key, value in card.items():
         if isinstance(value, dict) and not prefix:
             found += _scalars(as_mapping(value), f"{key.replace('_', ' ')}, ")
-        elif isinstance(value, str | int | float | bool):
+        elif isinstance(value, str | bool) or as_number(value) is not None:
             found.append((prefix + key.replace("_", " "), value))
     return found

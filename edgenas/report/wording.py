@@ -19,6 +19,7 @@ __all__ = [
     "metric_text",
     "ms",
     "number",
+    "score",
     "status_text",
 ]
 
@@ -79,6 +80,13 @@ def number(value: float | None, digits: int = 3) -> str:
     if abs(value) >= 10**digits:
         return f"{value:,.0f}" if abs(value) < 1e9 else f"{value:.3g}"
     return f"{value:#.{digits}g}".rstrip(".") if abs(value) >= 1e-4 else f"{value:.{digits - 1}e}"
+
+
+def score(value: float | None, ends: tuple[float, float] | None = None) -> str | None:
+    """A metric with its interval in brackets; None where there is no value."""
+    if value is None:
+        return None
+    return number(value, 4) + (f" [{number(ends[0])}, {number(ends[1])}]" if ends else "")
 
 
 def ms(value: float | None) -> str:
