@@ -2,37 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgenas.cli.export_tables import show_export
 from edgenas.cli.options import (
-    data_options,
+    export_data_options,
     json_option,
     parse_tasks,
     predictor_option,
     refuse_data_options,
-    run_argument,
 )
-from edgenas.cli.output import format_ms, metrics_table, print_json, print_table, say
-from edgenas.cli.shipped_lines import shipped_lines
-from edgenas.device_profiles.measurement import MEASURED
+from edgenas.cli.output import print_json, say
 from edgenas.errors import UsageError
-from edgenas.workflow.runs import RunFolder, newest_run
+from edgenas.export.engines.formats import ENGINES, FORMATS
+
+if TYPE_CHECKING:
+    from edgenas.workflow.data import OpenData
+    from edgenas.workflow.export_source import ExportSource
 
 __all__ = ["command"]
 
+_ENDS = click.Choice(["int8", "uint8", "float32"])
+
 
 @click.command(name="export")
-@run_argument
+@click.argument("source", required=False, type=click.Path(path_type=Path))
+@click.option("--int8/--no-int8", default=None, help="Write the int8 file.  [default: yes, without --format]")
 @click.option(
-    "--int8/--no-int8", default=True, show_default=True, help="Write the int8 file beside the float32 one."
-)
+    "--format", "formats", multiple=True, type=click.Choice(list(FORMATS)),
+    help="Write this file beside the float32 one; may be given several times.",
+)  # fmt: skip
+@click.option(
+    "--engine", type=click.Choice(list(ENGINES)), default="auto", show_default=True,
+    help="Who quantises; auto takes whichever errs less on real frames.",
+)  # fmt: skip
+@click.option("--input-type", type=_ENDS, default="int8", show_default=True, help="Of the int8 file.")
+@click.option("--output-type", type=_ENDS, default="int8", show_default=True, help="Of the int8 file.")
+@click.option(
+    "--head", "heads", multiple=True, metavar="TASK=FORM",
+    help="What the device returns of a head: segmentation=logits, logits-low, argmax or argmax-low; depth=full or low, "
+    "and so on. Low: before the last resizes.",
+)  # fmt: skip
+@click.option("--compare-outputs", is_flag=True, help="Also show what each form of the heads costs.")
+@click.option("--max-drop", default=1.0, show_default=True, type=click.FloatRange(0, 100, max_open=True),
+    help="Largest drop of a head's metric against float32, in percent, before there is a warning.")  # fmt: skip
 @click.option(
     "--trained", type=click.Path(path_type=Path), help="Folder of `edgenas train --out` instead of a run."
 )
-@data_options
+@click.option(
+    "--architecture", type=click.Path(path_type=Path), help="What the weights of a file are, a .json file."
+)
+@export_data_options
 @click.option(
     "--device", help="Device to predict and measure on; 'none' for none. [default: the run's, else host]"
 )
@@ -42,99 +66,91 @@ __all__ = ["command"]
 @click.option("--name", help="Stem of the file names; edgenas_<hash> without it.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the files; RUN/export without it.")
 @json_option
-def command(run: Path | None, trained: Path | None, as_json: bool, **options: Any) -> None:
-    """Write verified float32 and int8 .tflite files with a model card.
+def command(source: Path | None, as_json: bool, **options: Any) -> None:
+    """Write verified .tflite files with a model card, float32 and int8 unless others are asked for.
 
-    Both files are run on real frames and compared with Keras before they get their names; the int8 file is measured
-    where the device is at hand, or simulated where the device is a simulation (Ethos-U).
+    SOURCE is a run folder, a .keras file, or a .weights.h5 file with --architecture; the newest run without it. Every
+    file is run on real frames and compared with Keras before it gets its name; the int8 file is checked against the
+    rules of the Edge TPU compiler, and measured where the device is at hand, or simulated where the device is a
+    simulation (Ethos-U).
 
     \b
     Examples:
       edgenas export --int8
       edgenas export runs/001 --name street --device host
+      edgenas export model.keras --data nyuv2.npz --format int16x8 --format int8
+      edgenas export runs/001 --head segmentation=argmax-low --input-type uint8
     """
     from edgenas.export.request import ExportRequest
     from edgenas.search.config import read_config
-    from edgenas.workflow.data import DataRequest, OpenData
     from edgenas.workflow.export import MIN_CALIBRATION_FRAMES, export_trained
-    from edgenas.workflow.train import load_trained
+    from edgenas.workflow.export_source import ExportSource
 
-    folder, searched_on = None, None
-    if trained is None:
-        refuse_data_options("--trained FOLDER")
-        folder = RunFolder(run or newest_run())
-        stored = read_config(folder.root)
-        network = load_trained(folder.train)
-        searched_on = stored["device"]
-        data = OpenData.reopen(stored["data"])
-        out = options["out"] or folder.export
-    else:
-        if run is not None:
-            raise UsageError(f"Give either a run or --trained. Received {run} and --trained {trained}.")
-        network = load_trained(trained)
-        arch = network.architecture
-        tasks = parse_tasks(options["tasks"]) or arch.tasks
-        data = DataRequest(
-            options["data"],
-            tasks,
-            arch.input_height,
-            arch.input_width,
-            options["frames"],
-            options["validation_frames"],
-        ).open()
-        out = options["out"] or network.folder
-    if options["int8"] and min(options["calibration_frames"], len(data.train)) < MIN_CALIBRATION_FRAMES:
-        say(
-            f"Warning: fewer than {MIN_CALIBRATION_FRAMES} calibration frames make the int8 scales unreliable."
-        )
+    found = ExportSource.find(source, trained=options["trained"], architecture=options["architecture"])
+    searched_on = read_config(found.run.root)["device"] if found.run else None
     wanted = options["device"] or searched_on or "host"
     request = ExportRequest(
-        out_dir=out,
-        name=options["name"] or f"edgenas_{network.architecture.hash[:8]}",
-        formats=("int8",) if options["int8"] else (),
+        out_dir=options["out"] or found.folder,
+        name=options["name"] or found.at(options["height"], options["width"]).name,
+        formats=_formats(options["formats"], options["int8"]),
+        engine=options["engine"],
+        input_type=options["input_type"],
+        output_type=options["output_type"],
+        heads=_heads(options["heads"]),
+        compare_outputs=options["compare_outputs"],
+        height=options["height"],
+        width=options["width"],
         calibration_frames=options["calibration_frames"],
+        max_drop_percent=options["max_drop"],
         device=None if wanted.lower() == "none" else wanted,
         configuration=options["configuration"],
         predictor_dir=options["predictor"],
     )
-    result = export_trained(network, data, request, run=folder)
-    if as_json:
-        print_json({"card": str(result.card_path), "folder": str(out), **result.card})
-    else:
-        _show(result.card, out)
-
-
-def _show(card: dict[str, Any], out: Path) -> None:
-    metrics_table("Validation", card["metrics"])
-    rows = []
-    for head, errors in card["head_errors"].items():
-        sqnr = errors.get("int8_sqnr_db")
-        rows.append([
-            head, f"{errors['float32_max_abs']:.2g}",
-            "-" if "int8_max_abs" not in errors else f"{errors['int8_max_abs']:.3g}",
-            "-" if sqnr is None else f"{sqnr:.1f}",
-        ])  # fmt: skip
-    print_table("Difference from Keras", ["head", "float32 max", "int8 max", "int8 SQNR dB"], rows)
-    latency = card["latency"]
-    if latency["device"] is not None:
-        interval = latency["predicted_interval_ms"]
-        band = f" [{interval[0]:.3g}, {interval[1]:.3g}]" if interval else ""
-        click.echo(
-            f"{latency['file']} on {latency['device']}: predicted {format_ms(latency['predicted_ms'])}{band}, "
-            f"{_checked(latency)}"
+    data = _open(found, options)
+    if request.calibrates and min(request.calibration_frames, len(data.train)) < MIN_CALIBRATION_FRAMES:
+        say(
+            f"Warning: fewer than {MIN_CALIBRATION_FRAMES} calibration frames make the int8 scales unreliable."
         )
-    for line in shipped_lines(card):
-        click.echo(line)
-    for kind, file in card["files"].items():
-        click.echo(f"{kind}: {out / file['path']} ({file['bytes']} bytes)")
-    click.echo(f"Model card: {out / (card['name'] + '.json')}")
+    result = export_trained(found, data, request)
+    if as_json:
+        print_json({"card": str(result.card_path), "folder": str(request.out_dir), **result.card})
+    else:
+        show_export(result.card, request.out_dir)
+    for warning in result.warnings:
+        say(f"Warning: {warning}")
 
 
-def _checked(latency: dict[str, Any]) -> str:
-    """The latency on the device with how it came about, or why there is none."""
-    source = latency["measured_source"] or MEASURED
-    if latency["measured_error"] is not None:
-        return f"not {source} ({latency['measured_error']})"
-    if latency["measured_ms"] is None:
-        return f"not {source}"
-    return f"{source} {format_ms(latency['measured_ms'])}"
+def _open(found: ExportSource, options: dict[str, Any]) -> OpenData:
+    """The frames of the run, or those of --data."""
+    from edgenas.search.config import read_config
+    from edgenas.workflow.data import OpenData
+
+    if found.run is not None:
+        refuse_data_options("--trained FOLDER", but=("height", "width"))
+        return OpenData.reopen(read_config(found.run.root)["data"])
+    sized = found if found.architecture else found.at(options["height"], options["width"])
+    return sized.open_data(
+        options["data"], tasks=parse_tasks(options["tasks"]), frames=options["frames"],
+        validation_frames=options["validation_frames"],
+    )  # fmt: skip
+
+
+def _formats(named: Sequence[str], int8: bool | None) -> tuple[str, ...]:
+    """--format and --int8 together: int8 where nothing else is named."""
+    if int8 is False and "int8" in named:
+        raise UsageError("--no-int8 and --format int8 exclude each other. Leave out one of them.")
+    wanted = int8 if int8 is not None else not named
+    return tuple(dict.fromkeys((*(["int8"] if wanted else []), *named)))
+
+
+def _heads(pairs: Sequence[str]) -> dict[str, str]:
+    heads: dict[str, str] = {}
+    for pair in pairs:
+        task, equals, form = pair.partition("=")
+        if not (task and equals and form) or task in heads:
+            raise UsageError(
+                f"Invalid value for --head. Expected TASK=FORM, once per task, e.g. segmentation=argmax-low. "
+                f"Received {pair!r}."
+            )
+        heads[task] = form
+    return heads

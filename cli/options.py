@@ -17,6 +17,7 @@ __all__ = [
     "data_options",
     "device_file_option",
     "device_options",
+    "export_data_options",
     "json_option",
     "parse_tasks",
     "predictor_option",
@@ -80,7 +81,15 @@ def data_options(function: F) -> F:
 
     What --skip-broken asks for becomes part of `data`, so that whoever opens the same source again leaves out the same.
     """
+    return _data_options(function, "frames that are made or resized")
 
+
+def export_data_options(function: F) -> F:
+    """The same, but --height and --width are those of the exported network."""
+    return _data_options(function, "the exported network's input, instead of those that it was trained with")
+
+
+def _data_options(function: F, sized: str) -> F:
     @functools.wraps(function)
     def command(*args: Any, data: str, skip_broken: bool, **options: Any) -> Any:
         from edgenas.datasets.source import leaving_out_broken
@@ -97,8 +106,8 @@ def data_options(function: F) -> F:
             "--tasks", shell_complete=task_names,
             help="Comma-separated, e.g. segmentation,depth. All that the data have by default.",
         ),
-        click.option("--height", type=click.IntRange(32, 4096), help="Rows of frames that are made or resized."),
-        click.option("--width", type=click.IntRange(32, 4096), help="Columns of frames that are made or resized."),
+        click.option("--height", type=click.IntRange(32, 4096), help=f"Rows of {sized}."),
+        click.option("--width", type=click.IntRange(32, 4096), help=f"Columns of {sized}."),
         click.option("--frames", type=click.IntRange(1), help="Number of training frames."),
         click.option("--validation-frames", type=click.IntRange(1), help="Number of validation frames."),
         click.option("--skip-broken", is_flag=True, help="Leave out frames whose files are missing or damaged."),

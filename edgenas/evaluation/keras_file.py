@@ -13,7 +13,7 @@ from edgenas.evaluation.models import OpenModel
 from edgenas.evaluation.output_tasks import tasks_of_outputs
 from edgenas.runtime import start_tensorflow
 
-__all__ = ["open_keras"]
+__all__ = ["load_keras", "open_keras", "read_keras"]
 
 
 def open_keras(path: Path) -> OpenModel:
@@ -21,6 +21,55 @@ def open_keras(path: Path) -> OpenModel:
 
     Raises:
         UsageError: the file is damaged, holds code or layers that are not Keras' or edgenas', or is no dense network.
+        MissingDependencyError: TensorFlow is not installed.
+    """
+    model = read_keras(path)
+    shape = model.input_shape
+    outputs, channels = _tasks(model, path)
+    parameters = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
+    return OpenModel(
+        path, "keras", "float32", shape[1], shape[2], channels, parameters, _runner(model), outputs
+    )
+
+
+def load_keras(path: Path, height: int | None = None, width: int | None = None) -> Any:
+    """Reads a Keras model whose outputs are a dictionary by task, and whose input has a size.
+
+    Args:
+        path: the file.
+        height: rows of the input of a network that takes any.
+        width: columns, likewise.
+
+    Raises:
+        UsageError: as `open_keras`, or the size is not known, or is another one.
+        MissingDependencyError: TensorFlow is not installed.
+    """
+    model = read_keras(path)
+    outputs, _ = _tasks(model, path)
+    named = _named_outputs(model)
+    import keras
+
+    shape = (model.input_shape[1], model.input_shape[2])
+    wanted = (height or shape[0], width or shape[1])
+    if None in wanted:
+        raise UsageError(f"{path} takes images of any size. Say which one with --height and --width.")
+    by_task = {task: named[output] for task, output in outputs.items()}
+    if None in shape:
+        image = keras.Input((*wanted, 3), name="image")
+        return keras.Model(image, keras.Model(model.input, by_task)(image), name=model.name)
+    if wanted != shape:
+        raise UsageError(
+            f"{path} takes {shape[0]}x{shape[1]} images, and nothing says how it is built at another size. Give "
+            "--architecture FILE.json where it is a network of edgenas, or leave out --height and --width."
+        )
+    return model if model.output == by_task else keras.Model(model.input, by_task, name=model.name)
+
+
+def read_keras(path: Path) -> Any:
+    """The Keras model in a file, not compiled; it takes one RGB image.
+
+    Raises:
+        UsageError: the file is damaged, holds code or layers that are not Keras' or edgenas', or takes something else.
         MissingDependencyError: TensorFlow is not installed.
     """
     if not zipfile.is_zipfile(path):
@@ -44,12 +93,13 @@ def open_keras(path: Path) -> OpenModel:
     shape = getattr(model, "input_shape", None)
     if not isinstance(shape, tuple) or len(shape) != 4 or shape[3] != 3:
         raise UsageError(f"{path} takes {shape}. Expected one RGB image, [B, H, W, 3].")
+    return model
+
+
+def _tasks(model: Any, path: Path) -> tuple[dict[str, str], dict[str, int]]:
+    """{task: output name} and {task: channels}."""
     shapes = {str(name): tuple(it.shape) for name, it in _named_outputs(model).items()}
-    outputs, channels = tasks_of_outputs(shapes, str(path))
-    parameters = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-    return OpenModel(
-        path, "keras", "float32", shape[1], shape[2], channels, parameters, _runner(model), outputs
-    )
+    return tasks_of_outputs(shapes, str(path))
 
 
 def _named_outputs(model: Any) -> dict[str, Any]:

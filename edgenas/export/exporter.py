@@ -19,8 +19,8 @@ from edgenas.errors import EdgenasError, UsageError
 from edgenas.evaluation import Metrics
 from edgenas.export.candidate import IoTypes
 from edgenas.export.choice import Bench, Compared, convert_best
+from edgenas.export.drops import metric_drops_percent
 from edgenas.export.engines.convert import finished
-from edgenas.export.engines.formats import INTEGER_FORMATS
 from edgenas.export.equalise import equalised
 from edgenas.export.inputs import at_data_size, check_model, refuse_constant_heads
 from edgenas.export.intervals import with_intervals
@@ -117,7 +117,7 @@ def export_network(
     _refuse_labels_of_16_bits(device, request)
     size = (int(model.input_shape[1]), int(model.input_shape[2]))
     tasks, classes = tuple(sorted(model.output)), len(validation_set.info.class_names)
-    used = min(request.calibration_frames, len(train_set)) if INTEGER_FORMATS & set(request.written) else 0
+    used = min(request.calibration_frames, len(train_set)) if request.calibrates else 0
     images = list(_calibration_images(train_set, used, size))
     reference = predictor_of(device.model)
     frames = validation_set.arrays(range(min(_COMPARED_FRAMES, len(validation_set))))["image"]
@@ -155,6 +155,11 @@ def export_network(
     shipped = files[request.shipped]
     sections = {
         "engines": {format: section for format, section in engines.items() if format != "float32"},
+        "drops_percent": {
+            format: metric_drops_percent(scored["float32"][0], scored[format][0])
+            for format in request.written
+            if format != "float32"
+        },
         "equalised": dict(factors),
         "metric_intervals": {kind: intervals for kind, (_, intervals) in scored.items()},
         "outputs": device.describe(shipped.io, read_tflite(shipped.path).output_names),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgenas.errors import UsageError, unknown_name
-from edgenas.export.engines.formats import ENGINES, FORMATS
+from edgenas.export.engines.formats import ENGINES, FORMATS, INTEGER_FORMATS
 
 __all__ = ["ExportRequest"]
 
@@ -28,6 +28,7 @@ class ExportRequest:
         output_type: element type of its outputs.
         heads: {task: what the device returns of it}, see `edgenas.export.outputs`; tasks that are not named return
             their full-size values.
+        compare_outputs: whether to find out what each form of the heads costs.
         height: rows of the exported network's input; None for those that it was trained with.
         width: columns, likewise.
         calibration_frames: training frames that set the activation ranges.
@@ -48,6 +49,7 @@ class ExportRequest:
     input_type: str = "int8"
     output_type: str = "int8"
     heads: Mapping[str, str] = field(default_factory=dict)
+    compare_outputs: bool = False
     height: int | None = None
     width: int | None = None
     calibration_frames: int = 128
@@ -79,6 +81,16 @@ class ExportRequest:
     def written(self) -> tuple[str, ...]:
         """Every format that is written, float32 first."""
         return tuple(dict.fromkeys(("float32", *self.formats)))
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether a format needs representative frames."""
+        return bool(INTEGER_FORMATS & set(self.formats))
+
+    @property
+    def keeps_the_network(self) -> bool:
+        """Whether the shipped file has the operators that were searched: same heads, same ends."""
+        return not self.heads and (self.input_type, self.output_type) == ("int8", "int8")
 
     @property
     def shipped(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ from edgenas.search.config import read_config
 from edgenas.search.result import store_measurement
 from edgenas.storage import read_json, write_json
 from edgenas.workflow.data import OpenData
-from edgenas.workflow.runs import RunFolder
+from edgenas.workflow.export_outputs import Price, compare_outputs
+from edgenas.workflow.export_source import ExportSource
 from edgenas.workflow.ship import check_shipped
-from edgenas.workflow.train import TrainedNetwork
 
 __all__ = ["MIN_CALIBRATION_FRAMES", "ExportResult", "export_trained"]
 
@@ -35,25 +36,30 @@ class ExportResult:
     Attributes:
         card_path: the model card.
         card: its content.
+        warnings: what a user should see, one sentence each.
     """
 
     card_path: Path
     card: dict[str, Any]
+    warnings: tuple[str, ...] = ()
 
 
-def export_trained(
-    trained: TrainedNetwork, data: OpenData, request: ExportRequest, *, run: RunFolder | None = None
-) -> ExportResult:
+def export_trained(source: ExportSource, data: OpenData, request: ExportRequest) -> ExportResult:
     """Exports, verifies, predicts, measures and writes the card.
 
     Where the run was searched on the same configuration of the same device, its own predictor is used, and the
     measurement goes into its recommendation too.
 
+    Args:
+        source: the trained network.
+        data: its training and validation frames.
+        request: what to make; its height and width rebuild the network at that size.
+
     Raises:
         UsageError: model and data do not belong together.
         EdgenasError: conversion or verification failed; nothing stands under a final name then.
     """
-    dtype = request.shipped
+    dtype, run = request.shipped, source.run
     device, configuration, predictor_dir = request.device, request.configuration, request.predictor_dir
     profile = runner = predictor = measurement = None
     searched_here = False
@@ -70,19 +76,12 @@ def export_trained(
             predictor_dir = run.predictor
         runner = runner_for(profile, configuration)
         predictor = _predictor(profile, configuration, predictor_dir)
+    trained, source = source, source.at(request.height, request.width)
     start_tensorflow()
-    import keras
-
     from edgenas.export.exporter import export_network
     from edgenas.export.package.write import write_package
 
-    try:
-        model = keras.saving.load_model(trained.model_path)
-    except (OSError, ValueError) as error:
-        raise UsageError(
-            f"{trained.model_path} cannot be read: {error}. Train again with: edgenas train --restart"
-        ) from error
-    exported = export_network(model, trained.architecture, data.train, data.validation, request)
+    exported = export_network(source.model, source.architecture, data.train, data.validation, request)
     shipped = exported.files[dtype].path
     graph = read_tflite(shipped)
     # Predictors know files whose operators work on one element type.
@@ -90,9 +89,13 @@ def export_trained(
     if runner is not None and runner.probe().available:
         measurement = runner.measure_one(shipped, request.out_dir, operators=True)
     checked = check_shipped(shipped, graph, dtype, data.validation, profile, configuration)
-    exported = replace(exported, sections={**exported.sections, **checked.sections})
+    sections = {**exported.sections, **checked.sections}
+    if request.compare_outputs:
+        prices = _prices(device, predictor if dtype == "int8" else None)
+        sections["outputs_compared"] = compare_outputs(source.model, data.validation, prices)
+    exported = replace(exported, sections=sections)
     card = model_card(
-        request, trained.architecture, exported, data.describe(), graph,
+        request, source.architecture, exported, data.describe(), graph,
         device=device, estimate=estimate, measurement=measurement,
         measured_operator_ms=_operator_ms(measurement, graph),
     )  # fmt: skip
@@ -103,9 +106,48 @@ def export_trained(
     write_package(shipped, request.name, data.validation.info, [card_path, *files, *recipes, *checked.files])
     if run is not None and searched_here and measurement is not None and measurement.ok and run.best.exists():
         best = read_json(run.best, "recommendation")
-        if best.get("hash") == trained.architecture.hash:
+        arch = source.architecture
+        if arch is not None and best.get("hash") == arch.hash and request.keeps_the_network:
             store_measurement(run.root, measurement.latency_ms, measurement.source)
-    return ExportResult(card_path, card)
+    return ExportResult(card_path, card, (*_size_warning(trained, source), *_drop_warnings(card, request)))
+
+
+def _size_warning(trained: ExportSource, exported: ExportSource) -> list[str]:
+    before, after = trained.architecture, exported.architecture
+    if before is None or after is None or before == after:
+        return []
+    return [
+        f"The network was trained at {before.input_height}x{before.input_width} and exported at "
+        f"{after.input_height}x{after.input_width}. Its metrics there are measured on the validation frames, resized, "
+        "not assumed: look at them."
+    ]
+
+
+def _drop_warnings(card: Mapping[str, Any], request: ExportRequest) -> list[str]:
+    """A sentence per file and head that lost too much."""
+    texts = []
+    for format, drops in card["drops_percent"].items():
+        for task, row in drops.items():
+            metric, percent = max(row.items(), key=lambda item: item[1], default=("", 0.0))
+            if percent > request.max_drop_percent:
+                texts.append(
+                    f"{task} {metric} of the {format} file is {percent:.2g}% worse than that of float32; at most "
+                    f"{request.max_drop_percent:g}% is allowed."
+                )
+    return texts
+
+
+def _prices(device: str | None, predictor: LatencyPredictor | None) -> dict[str, Price]:
+    """What predicts the latency of an int8 network: on the device that was asked for, and on the Edge TPU."""
+    predictors = {} if device is None or predictor is None else {device: predictor}
+    if "edgetpu" not in predictors:
+        edgetpu = _predictor(load_device("edgetpu"), None, None)
+        predictors |= {"edgetpu": edgetpu} if edgetpu is not None else {}
+    return {name: partial(_price_ms, it) for name, it in predictors.items()}
+
+
+def _price_ms(predictor: LatencyPredictor, graph: OpGraph) -> float:
+    return predictor.predict(graph).latency_ms
 
 
 def _configuration(profile: DeviceProfile, dtype: str, searched: Mapping[str, Any]) -> str:

@@ -32,6 +32,7 @@ def trained(tiny_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Tra
     from edgenas.training.config import load_training_preset
     from edgenas.workflow.data import DataRequest
     from edgenas.workflow.export import export_trained
+    from edgenas.workflow.export_source import ExportSource
     from edgenas.workflow.train import train_network
 
     data = DataRequest(str(tiny_archive)).open()
@@ -42,7 +43,7 @@ def trained(tiny_archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Tra
     config = load_training_preset("proxy", iterations=12, batch_size=4)
     done = train_network(network, data, config, root / "net")
     request = ExportRequest(root / "export", "net", device=None, calibration_frames=8)
-    export_trained(done, data, request)
+    export_trained(ExportSource.of(done), data, request)
     return Trained(root / "net", root / "export", tiny_archive)
 
 
