@@ -7,10 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgenas.datasets import load_dataset
 from edgenas.errors import EdgenasError, UsageError
 from edgenas.runtime import start_tensorflow
-from edgenas.space import Architecture, load_space
 
 start_tensorflow()
 
@@ -20,27 +18,7 @@ from edgenas.export.exporter import ExportedNetwork, export_network  # noqa: E40
 from edgenas.export.litert_model import LitertModel  # noqa: E402
 from edgenas.export.request import ExportRequest  # noqa: E402
 from edgenas.export.verify import HeadError, require_float_agreement  # noqa: E402
-from edgenas.training.config import load_training_preset  # noqa: E402
-from edgenas.training.trainer import Trainer, predictor_of  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def splits(tiny_archive: Path) -> tuple[object, object]:
-    return load_dataset(str(tiny_archive), "train"), load_dataset(str(tiny_archive), "validation")
-
-
-@pytest.fixture(scope="module")
-def architecture(splits: tuple) -> Architecture:  # type: ignore[type-arg]
-    space = load_space("demo")
-    return space.architecture(
-        space.default(), input_shape=(32, 64), head_channels=splits[0].info.head_channels
-    )
-
-
-@pytest.fixture(scope="module")
-def model(splits: tuple, architecture: Architecture) -> object:  # type: ignore[type-arg]
-    config = load_training_preset("proxy", iterations=40, batch_size=8)
-    return Trainer(*splits).train(architecture, config).model
+from edgenas.training.trainer import predictor_of  # noqa: E402
 
 
 @pytest.fixture(scope="module")
