@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -171,7 +172,9 @@ class ExportSource:
 
         model = build_model(architecture)
         try:
-            model.load_weights(self.path)
+            # Keras only warns of layers that the file does not have.
+            with warnings.catch_warnings(action="error", category=UserWarning):
+                model.load_weights(self.path)
         # Keras raises whatever its parts make of a damaged or foreign file.
         except Exception as error:
             raise self._other_weights(" ".join(str(error).split())[:300]) from error
