@@ -9,6 +9,8 @@ from edgenas.cli.output import format_ms
 
 __all__ = ["shipped_lines"]
 
+_SHOWN = 6
+
 
 def shipped_lines(card: Mapping[str, Any]) -> list[str]:
     """Lines about the sections "runtimes", "check" and "compiled" of a model card."""
@@ -19,9 +21,7 @@ def shipped_lines(card: Mapping[str, Any]) -> list[str]:
                      else f"{name}: {_agreement(entry, runtimes['steps'])}")  # fmt: skip
     check = card.get("check")
     if check:
-        what = f"{check['mapped']} of {check['operators']} operators"
-        why = check["failure"] or next((o["reason"] for o in check["unmapped"]), "")
-        lines.append(f"Edge TPU: {what} by its compiler's rules (predicted){f'; {why}' if why else ''}")
+        lines += _edgetpu(check)
     for target, entry in (card.get("compiled") or {}).items():
         if entry["failure"]:
             lines.append(f"{target}: not compiled: {entry['failure']}")
@@ -37,6 +37,19 @@ def shipped_lines(card: Mapping[str, Any]) -> list[str]:
         time = f", {format_ms(entry['npu_ms'])} simulated" if entry.get("npu_ms") is not None else ""
         lines.append(f"{target}: {entry['file']}{rest}{time}")
     return lines
+
+
+def _edgetpu(check: Mapping[str, Any]) -> list[str]:
+    """One line where all is well; else what stays on the CPU, and why."""
+    source = "by its compiler's rules (predicted)"
+    if check["failure"]:
+        return [f"Edge TPU: nothing would run on it {source}: {check['failure']}"]
+    if check["fully_mapped"]:
+        return [f"Edge TPU: all {check['operators']} operators mapped {source}"]
+    left = check["unmapped"]
+    lines = [f"Edge TPU: {check['mapped']} of {check['operators']} operators mapped {source}; on the CPU:"]
+    lines += [f"  {o['index']} {o['type']}: {o['reason']}" for o in left[:_SHOWN]]
+    return lines + ([f"  and {len(left) - _SHOWN} more, see the model card"] if len(left) > _SHOWN else [])
 
 
 def _agreement(entry: Mapping[str, Any], steps: int) -> str:
