@@ -7,25 +7,25 @@ from pathlib import Path
 
 __all__ = ["ROOMS", "room_pages"]
 
-# Package, title. The first one is what a user types; the others are for those who go further.
-ROOMS = {
-    "edgenas": "edgenas: what a user types",
-    "edgenas.space": "edgenas.space: search spaces and architectures",
-    "edgenas.graph": "edgenas.graph: operators of a network",
-    "edgenas.networks": "edgenas.networks: Keras models",
-    "edgenas.tasks": "edgenas.tasks: what a network predicts",
-    "edgenas.datasets": "edgenas.datasets: frames",
-    "edgenas.training.config": "edgenas.training: schedules",
-    "edgenas.scoring": "edgenas.scoring: Eq. 5 to 12",
-    "edgenas.evaluation": "edgenas.evaluation: metrics of finished networks",
-    "edgenas.search": "edgenas.search: the search itself",
-    "edgenas.latency_models": "edgenas.latency_models: predictors",
-    "edgenas.device_profiles": "edgenas.device_profiles: devices and measurements",
-    "edgenas.compatibility": "edgenas.compatibility: what an accelerator runs",
-    "edgenas.profiling": "edgenas.profiling: measuring a device",
-    "edgenas.report": "edgenas.report: the page about a run",
-    "edgenas.errors": "edgenas.errors: errors that users meet",
-}
+# The first one is what a user types; the others are for those who go further.
+ROOMS = (
+    "edgenas",
+    "edgenas.space",
+    "edgenas.graph",
+    "edgenas.networks",
+    "edgenas.tasks",
+    "edgenas.datasets",
+    "edgenas.training.config",
+    "edgenas.scoring",
+    "edgenas.evaluation",
+    "edgenas.search",
+    "edgenas.latency_models",
+    "edgenas.device_profiles",
+    "edgenas.compatibility",
+    "edgenas.profiling",
+    "edgenas.report",
+    "edgenas.errors",
+)
 
 
 def room_pages(tree: Path) -> dict[str, str]:
@@ -36,13 +36,13 @@ def room_pages(tree: Path) -> dict[str, str]:
     """
     index = ["# Python", "", "| package | |", "|---|---|"]
     pages: dict[str, str] = {}
-    for package, title in ROOMS.items():
+    for package in ROOMS:
         module = _parsed(tree, package)
         names = _public(module)
         homes = _homes(module)
         summary = (ast.get_docstring(module) or package).splitlines()[0]
         index.append(f"| [`{package}`]({package}.md) | {summary} |")
-        lines = [f"# {title}", "", summary, ""]
+        lines = [f"# {package}", "", summary, ""]
         for name in names:
             if name.startswith("__"):
                 continue
