@@ -97,8 +97,9 @@ def run_line(line: str, where: str) -> None:
         assert done.returncode == 0, f"{where}: {line}\n{done.stderr}"
     elif program in ("python", "cat", "ls", "mkdir", "cd", "cp"):
         if program == "python":
-            assert (ROOT / arguments[1]).is_file(), f"{where}: no such file: {arguments[1]}"
-            arguments = [sys.executable, str(ROOT / arguments[1]), *arguments[2:]]
+            script = next((p for p in (Path(arguments[1]), ROOT / arguments[1]) if p.is_file()), None)
+            assert script, f"{where}: no such file: {arguments[1]}"
+            arguments = [sys.executable, str(script), *arguments[2:]]
         done = subprocess.run(arguments, capture_output=True, text=True)
         assert done.returncode == 0, f"{where}: {line}\n{done.stderr}"
     else:
