@@ -51,7 +51,10 @@ METRIC_TOLERANCE = 2e-3
 """Relative change that a head's metric may have."""
 
 FLOAT_TOLERANCE = 1e-4
-"""Difference of outputs that are no integers, relative to the largest of the head, that stands for `STEPS`."""
+"""Difference of the outputs of a float network, relative to the largest of the head, that stands for `STEPS`."""
+
+_LEVELS = 255
+"""Steps that the values of a head are thought to have, where a quantised network gives them as floats."""
 
 TFLITE_VARIABLE = "EDGENAS_TFLITE_PYTHON"
 ARM_VARIABLE = "EDGENAS_ARM_PYTHON"
@@ -107,6 +110,7 @@ def compare_runtimes(
     dataset: Dataset,
     *,
     macs: int,
+    floats: bool = False,
     others: Sequence[OtherPython] | None = None,
     on_part: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
@@ -116,6 +120,7 @@ def compare_runtimes(
         model: the file.
         dataset: frames with truth; as many of them are taken, evenly spread, as are quick.
         macs: multiply-accumulates of one inference.
+        floats: whether the network computes in floats, so that its kernels must agree much better.
         others: runtimes in other Pythons; None for `other_pythons()`.
         on_part: called with the name of each runtime before it runs.
 
@@ -149,7 +154,7 @@ def compare_runtimes(
         except _NotAvailableError as error:
             found[name] = {"available": False, "reason": str(error)}
             continue
-        heads = _heads(base, expected, outputs)
+        heads = _heads(base, expected, outputs, floats=floats)
         for task, metrics in _metrics(model, (height, width), outputs, frames, tasks).items():
             heads[task] |= _metric_change(task, expected_metrics, metrics)
         within = sum(head.pop("within") for head in heads.values())
@@ -215,17 +220,18 @@ def _elsewhere(
     return values, {"runtime": other.module.replace("_", "-"), **facts, "kernels": "default"}
 
 
-def _heads(base: LitertModel, expected: Outputs, outputs: Outputs) -> dict[str, dict[str, Any]]:
+def _heads(
+    base: LitertModel, expected: Outputs, outputs: Outputs, *, floats: bool = False
+) -> dict[str, dict[str, Any]]:
     heads: dict[str, dict[str, Any]] = {}
     for name, detail in base.output_details.items():
         first, second = (np.asarray(it[name], np.float64) for it in (expected, outputs))
         # Labels have no scale: a step is a whole class there, so only equal ones agree.
         labels = not detail.is_float and detail.scale == 0
-        step = (
-            FLOAT_TOLERANCE * max(float(np.abs(first).max()), 1e-6) / STEPS
-            if detail.is_float
-            else detail.scale
-        )
+        step = detail.scale
+        if detail.is_float:
+            largest = max(float(np.abs(first).max()), 1e-6)
+            step = FLOAT_TOLERANCE * largest / STEPS if floats else max(float(np.ptp(first)), 1e-6) / _LEVELS
         steps = np.abs(first - second) * (STEPS + 1) if labels else np.abs(first - second) / step
         within = int((steps <= STEPS + 1e-3).sum())
         heads[name] = {

@@ -52,7 +52,9 @@ def check_shipped(
     """
     from edgenas.export.runtimes import compare_runtimes
 
-    sections: dict[str, Any] = {"runtimes": compare_runtimes(file, dataset, macs=graph.macs)}
+    sections: dict[str, Any] = {
+        "runtimes": compare_runtimes(file, dataset, macs=graph.macs, floats=dtype in ("float32", "float16"))
+    }
     sections["predictions"] = predictions(graph, dtype)
     compiled: dict[str, Any] = {}
     files: list[Path] = []

@@ -230,7 +230,7 @@ def test_kotlin_has_every_output(package: Path, frames: Dataset, ends: tuple[str
     text = kotlin_snippet(_with_ends(model, *ends) if ends else model)
     assert text is not None and "@" not in text.replace("@Throws", "")
     assert text.count("{") == text.count("}") and text.count("(") == text.count(")")
-    for number, output in enumerate(model.outputs):
+    for number, output in enumerate(model.by_signature):
         read = "readFloat" if ends == ("float32", "float32") else "readInt8"
         assert f"outputs[{number}].{read}()" in text and f"fun {output.name}Value(" in text
 
@@ -258,3 +258,15 @@ def test_a_file_without_metadata_of_its_own_takes_some(int8_file: Path, tmp_path
     assert read_own(path) == {"a": 1}
     with pytest.raises(zipfile.BadZipFile):
         zipfile.ZipFile(path)
+
+
+def test_compiled_models_number_outputs_by_the_signature(package: Path, frames: Dataset) -> None:
+    model = describe_file(package / "net_int8.tflite", "net", frames.info)
+    turned = replace(model, signature=tuple(reversed(model.signature)))
+    first = turned.signature[0]
+    assert f"(outputs[0].Read<int8_t>(absl::MakeSpan({first})))" in cpp_snippet(turned)
+    fields = [line.split("val ")[1].split(":")[0] for line in str(kotlin_snippet(turned)).splitlines()
+              if line.strip().startswith("val ") and "Array" in line and "," in line]  # fmt: skip
+    assert fields == list(turned.signature)
+    # The example uses the file's own order, as interpreters do.
+    assert python_example(turned) == python_example(model)

@@ -97,3 +97,19 @@ def test_the_environment_names_other_pythons() -> None:
     ]
     [only] = other_pythons({})
     assert only.command == () and "EDGENAS_TFLITE_PYTHON" in only.hint
+
+
+def test_floats_of_a_quantised_network_may_differ_by_its_steps(int8_file: Path) -> None:
+    base = LitertModel(int8_file)
+    base.output_details = {"depth": replace(base.output_details["depth"], dtype="float32", scale=0.0)}
+    first = np.linspace(0.0, 2.55, 8).reshape(1, 2, 4, 1)
+    for difference, floats, share in (
+        (0.015, False, 1),
+        (0.03, False, 0),
+        (0.0002, True, 1),
+        (0.015, True, 0),
+    ):
+        [head] = runtimes._heads(
+            base, {"depth": first}, {"depth": first + difference}, floats=floats
+        ).values()
+        assert head["share_within_steps"] == share, (difference, floats)

@@ -56,6 +56,7 @@ class ShippedModel:
         file: name of the .tflite file.
         input: its only input, an RGB image; value = pixel / 127.5 - 1.
         outputs: in the file's order, which runtimes without signatures number them by.
+        signature: names of the outputs in the signature's order, which LiteRT's compiled models number them by.
         class_names: of the segmentation, empty without it.
         depth_unit: "m" or "1/m".
     """
@@ -64,8 +65,14 @@ class ShippedModel:
     file: str
     input: TensorDetail
     outputs: tuple[ShippedOutput, ...]
+    signature: tuple[str, ...]
     class_names: tuple[str, ...]
     depth_unit: str
+
+    @property
+    def by_signature(self) -> tuple[ShippedOutput, ...]:
+        """The outputs in the signature's order."""
+        return tuple(sorted(self.outputs, key=lambda output: self.signature.index(output.name)))
 
     @property
     def labels(self) -> str:
@@ -100,9 +107,20 @@ def describe_file(path: Path, name: str, info: TaskInfo) -> ShippedModel:
         path.name,
         model.input_detail,
         outputs,
+        _signature(path) or tuple(order),
         tuple(info.class_names) if named else (),
         info.depth_unit,
     )
+
+
+def _signature(path: Path) -> tuple[str, ...]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(path.read_bytes(), 0)
+    if model.SignatureDefsLength() != 1:
+        return ()
+    only = model.SignatureDefs(0)
+    return tuple(only.Outputs(i).Name().decode() for i in range(only.OutputsLength()))
 
 
 def _output(detail: TensorDetail, info: TaskInfo) -> ShippedOutput:

@@ -49,7 +49,7 @@ def cpp_snippet(model: ShippedModel) -> str:
         model,
         INPUT_TYPE=_CPP[detail.dtype],
         ENCODE=encode,
-        OUTPUTS="\n".join(_cpp_output(number, output) for number, output in enumerate(model.outputs)),
+        OUTPUTS="\n".join(_cpp_output(number, output) for number, output in enumerate(model.by_signature)),
     )
 
 
@@ -77,9 +77,9 @@ def kotlin_snippet(model: ShippedModel) -> str | None:
         **_kotlin_input(model.input),
         READS="\n".join(
             f"            outputs[{i}].{'readFloat' if o.dtype == 'float32' else 'readInt8'}(),"
-            for i, o in enumerate(model.outputs)
+            for i, o in enumerate(model.by_signature)
         ),
-        FIELDS="\n".join(_kotlin_field(output) for output in model.outputs),
+        FIELDS="\n".join(_kotlin_field(output) for output in model.by_signature),
         DECODERS="\n\n".join(_kotlin_decoder(output) for output in model.outputs),
         CLASSES=", ".join(f'"{name}"' for name in model.class_names),
     )
