@@ -17,7 +17,7 @@ __all__ = ["pareto_figure"]
 _WIDTH, _HEIGHT = 680.0, 446.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 660.0, 54.0, 390.0
 _LOG_FROM_RATIO = 6.0
-_MOST_INTERVALS = 800  # beyond this the bars of ordinary trials only hide the points
+_MOST_INTERVALS = 300  # beyond this the bars of ordinary trials only hide the points
 _MOST_LABELS = 5
 _MOST_POINTS = 6000  # keeps the page under 5 MB
 
