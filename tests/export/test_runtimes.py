@@ -113,3 +113,13 @@ def test_floats_of_a_quantised_network_may_differ_by_its_steps(int8_file: Path) 
             base, {"depth": first}, {"depth": first + difference}, floats=floats
         ).values()
         assert head["share_within_steps"] == share, (difference, floats)
+
+
+def test_tflite_runtime_of_another_environment(int8_file: Path, frames: Dataset, board_python: str) -> None:
+    other = OtherPython("tflite-runtime", (board_python,), "tflite_runtime", "")
+    found = compare_runtimes(int8_file, frames, macs=1, others=(other,))["runtimes"]
+    entry = found["tflite-runtime"]
+    assert entry["available"] and entry["runtime_version"] == "2.14.0" and entry["numpy"] == "1.26.4"
+    # It has XNNPACK for floats only: its int8 kernels are TensorFlow Lite's own.
+    assert abs(entry["share_within_steps"] - found["builtin"]["share_within_steps"]) < 0.01
+    assert entry["share_within_steps"] > 0.9
