@@ -21,7 +21,7 @@ from edgenas.storage import read_json, write_json
 from edgenas.workflow.data import OpenData
 from edgenas.workflow.export_outputs import Price, compare_outputs
 from edgenas.workflow.export_source import ExportSource
-from edgenas.workflow.ship import check_shipped
+from edgenas.workflow.ship import check_shipped, provenance
 
 __all__ = ["MIN_CALIBRATION_FRAMES", "ExportResult", "export_trained"]
 
@@ -89,7 +89,8 @@ def export_trained(source: ExportSource, data: OpenData, request: ExportRequest)
     if runner is not None and runner.probe().available:
         measurement = runner.measure_one(shipped, request.out_dir, operators=True)
     checked = check_shipped(shipped, graph, dtype, data.validation, profile, configuration)
-    sections = {**exported.sections, **checked.sections}
+    origin = {"provenance": provenance(source.path, run.root if run is not None else None)}
+    sections = {**exported.sections, **checked.sections, **origin}
     if request.compare_outputs:
         prices = _prices(device, predictor if dtype == "int8" else None)
         sections["outputs_compared"] = compare_outputs(source.model, data.validation, prices)

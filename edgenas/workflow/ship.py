@@ -8,13 +8,15 @@ from typing import Any
 
 from edgenas.datasets import Dataset
 from edgenas.device_profiles import DeviceProfile, list_devices, load_device
+from edgenas.device_profiles.host_facts import file_sha256
 from edgenas.errors import EdgenasError
 from edgenas.graph import OpGraph
 from edgenas.latency_models.predictor_file import read_predictor
 from edgenas.latency_models.registry import predictor_folders
+from edgenas.storage import read_json
 from edgenas.workflow.check import check_file
 
-__all__ = ["Checked", "check_shipped", "predictions"]
+__all__ = ["Checked", "check_shipped", "predictions", "provenance"]
 
 _EDGETPU = "edgetpu"
 
@@ -150,3 +152,21 @@ def predictions(graph: OpGraph, dtype: str) -> list[dict[str, Any]]:
                 }
             )
     return found
+
+
+def provenance(model: Path, run: Path | None) -> dict[str, Any]:
+    """Where a network comes from: the Keras file with its SHA-256, how it was trained, and the run that found it.
+
+    Args:
+        model: the .keras file; `edgenas train` leaves its settings in metrics.json beside it.
+        run: folder of the run; None without one.
+    """
+    stored = model.with_name("metrics.json")
+    identity = read_json(stored, "training result").get("identity", {}) if stored.is_file() else {}
+    return {
+        "model": str(model),
+        "model_sha256": file_sha256(model),
+        "training": identity.get("config"),
+        "training_data_fingerprint": identity.get("data"),
+        "run": None if run is None else str(run),
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -14,7 +16,7 @@ from edgenas.datasets import Dataset
 from edgenas.device_profiles import load_device
 from edgenas.graph import read_tflite
 from edgenas.workflow.export import _configuration
-from edgenas.workflow.ship import Checked, check_shipped, predictions
+from edgenas.workflow.ship import Checked, check_shipped, predictions, provenance
 
 _FAKE = """#!{python}
 import pathlib, shutil, sys
@@ -100,3 +102,16 @@ def test_predictions_are_labelled_as_such(shipped: Path) -> None:
         low, high = entry["predicted_interval_ms"]
         assert 0 < low <= entry["predicted_ms"] <= high
     assert predictions(read_tflite(shipped), "int16x8") == []
+
+
+def test_provenance_names_the_weights_and_the_training(tmp_path: Path) -> None:
+    model = tmp_path / "model.keras"
+    model.write_bytes(b"weights")
+    found = provenance(model, None)
+    assert found["model_sha256"] == hashlib.sha256(b"weights").hexdigest()
+    assert found["training"] is None and found["run"] is None
+    identity = {"identity": {"config": {"iterations": 3}, "data": "abc"}}
+    (tmp_path / "metrics.json").write_text(json.dumps(identity))
+    found = provenance(model, tmp_path)
+    assert found["training"] == {"iterations": 3} and found["training_data_fingerprint"] == "abc"
+    assert found["run"] == str(tmp_path)
