@@ -83,8 +83,23 @@ def test_fish(script: Callable[[str], Path], tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
-def test_zsh(script: Callable[[str], Path]) -> None:
-    subprocess.run(["zsh", "-n", str(script("zsh"))], check=True, timeout=60)
+def test_zsh(script: Callable[[str], Path], tmp_path: Path) -> None:
+    """The function itself in zsh; what draws the menu is replaced by what prints it."""
+    code = (
+        "compdef() { }; compadd() { print -l -- $completions }\n"
+        "_describe() { print -l -- $completions_with_descriptions }\n"
+        f"source {script('zsh')}\nwords=(edgenas devices show pixel); CURRENT=4; _edgenas_completion"
+    )
+    done = subprocess.run(
+        ["zsh", "-f", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=environment(),
+        cwd=tmp_path,
+        check=True,
+    )
+    assert [line.split(":")[0] for line in done.stdout.splitlines() if line] == ["pixel2", "pixel3", "pixel4"]
 
 
 def test_completing_imports_no_tensorflow(tmp_path: Path) -> None:
