@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from edgenas.cli.completions import device_names, run_folders
 from edgenas.cli.export_tables import show_export
 from edgenas.cli.options import (
     export_data_options,
@@ -20,17 +21,13 @@ from edgenas.cli.output import print_json, say
 from edgenas.errors import UsageError
 from edgenas.export.engines.formats import ENGINES, FORMATS
 
-if TYPE_CHECKING:
-    from edgenas.workflow.data import OpenData
-    from edgenas.workflow.export_source import ExportSource
-
 __all__ = ["command"]
 
 _ENDS = click.Choice(["int8", "uint8", "float32"])
 
 
 @click.command(name="export")
-@click.argument("source", required=False, type=click.Path(path_type=Path))
+@click.argument("source", required=False, type=click.Path(path_type=Path), shell_complete=run_folders)
 @click.option("--int8/--no-int8", default=None, help="Write the int8 file.  [default: yes, without --format]")
 @click.option(
     "--format", "formats", multiple=True, type=click.Choice(list(FORMATS)),
@@ -58,7 +55,9 @@ _ENDS = click.Choice(["int8", "uint8", "float32"])
 )
 @export_data_options
 @click.option(
-    "--device", help="Device to predict and measure on; 'none' for none. [default: the run's, else host]"
+    "--device",
+    shell_complete=device_names,
+    help="Device to predict and measure on; 'none' for none. [default: the run's, else host]",
 )
 @click.option("--configuration", help="Configuration of the device.")
 @predictor_option
@@ -82,13 +81,14 @@ def command(source: Path | None, as_json: bool, **options: Any) -> None:
       edgenas export runs/001 --head segmentation=argmax-low --input-type uint8
     """
     from edgenas.export.request import ExportRequest
-    from edgenas.search.config import read_config
-    from edgenas.workflow.export import MIN_CALIBRATION_FRAMES, export_trained
+    from edgenas.workflow.data import DataRequest
+    from edgenas.workflow.export import export_trained
     from edgenas.workflow.export_source import ExportSource
 
     found = ExportSource.find(source, trained=options["trained"], architecture=options["architecture"])
-    searched_on = read_config(found.run.root)["device"] if found.run else None
-    wanted = options["device"] or searched_on or "host"
+    if found.run is not None:
+        refuse_data_options("--trained FOLDER", but=("height", "width"))
+    wanted = options["device"] or found.device
     request = ExportRequest(
         out_dir=options["out"] or found.folder,
         name=options["name"] or found.at(options["height"], options["width"]).name,
@@ -106,33 +106,17 @@ def command(source: Path | None, as_json: bool, **options: Any) -> None:
         configuration=options["configuration"],
         predictor_dir=options["predictor"],
     )
-    data = _open(found, options)
-    if request.calibrates and min(request.calibration_frames, len(data.train)) < MIN_CALIBRATION_FRAMES:
-        say(
-            f"Warning: fewer than {MIN_CALIBRATION_FRAMES} calibration frames make the int8 scales unreliable."
-        )
-    result = export_trained(found, data, request)
+    data = DataRequest(
+        options["data"], parse_tasks(options["tasks"]), options["height"], options["width"],
+        options["frames"], options["validation_frames"],
+    )  # fmt: skip
+    result = export_trained(found, found.training_data(data), request)
     if as_json:
         print_json({"card": str(result.card_path), "folder": str(request.out_dir), **result.card})
     else:
         show_export(result.card, request.out_dir)
     for warning in result.warnings:
         say(f"Warning: {warning}")
-
-
-def _open(found: ExportSource, options: dict[str, Any]) -> OpenData:
-    """The frames of the run, or those of --data."""
-    from edgenas.search.config import read_config
-    from edgenas.workflow.data import OpenData
-
-    if found.run is not None:
-        refuse_data_options("--trained FOLDER", but=("height", "width"))
-        return OpenData.reopen(read_config(found.run.root)["data"])
-    sized = found if found.architecture else found.at(options["height"], options["width"])
-    return sized.open_data(
-        options["data"], tasks=parse_tasks(options["tasks"]), frames=options["frames"],
-        validation_frames=options["validation_frames"],
-    )  # fmt: skip
 
 
 def _formats(named: Sequence[str], int8: bool | None) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgenas.api.devices import check, measure, predict_latency, profile
+    from edgenas.api.exporting import export
     from edgenas.api.networks import build_model, load_architecture
     from edgenas.api.runs import Run, load_run, report
     from edgenas.api.searching import resume_search, search
@@ -41,6 +42,7 @@ __all__ = [
     "check",
     "compare",
     "evaluate",
+    "export",
     "load_architecture",
     "load_dataset",
     "load_run",
@@ -69,6 +71,7 @@ _HOMES = {
     "check": "api.devices",
     "compare": "api.training",
     "evaluate": "api.training",
+    "export": "api.exporting",
     "load_architecture": "api.networks",
     "load_dataset": "datasets",
     "load_run": "api.runs",

@@ -110,7 +110,16 @@ def export_trained(source: ExportSource, data: OpenData, request: ExportRequest)
         arch = source.architecture
         if arch is not None and best.get("hash") == arch.hash and request.keeps_the_network:
             store_measurement(run.root, measurement.latency_ms, measurement.source)
-    return ExportResult(card_path, card, (*_size_warning(trained, source), *_drop_warnings(card, request)))
+    warnings = (
+        *_calibration_warning(data, request), *_size_warning(trained, source), *_drop_warnings(card, request)
+    )  # fmt: skip
+    return ExportResult(card_path, card, warnings)
+
+
+def _calibration_warning(data: OpenData, request: ExportRequest) -> list[str]:
+    if not request.calibrates or min(request.calibration_frames, len(data.train)) >= MIN_CALIBRATION_FRAMES:
+        return []
+    return [f"fewer than {MIN_CALIBRATION_FRAMES} calibration frames make the int8 scales unreliable."]
 
 
 def _size_warning(trained: ExportSource, exported: ExportSource) -> list[str]:

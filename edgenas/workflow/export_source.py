@@ -114,6 +114,36 @@ class ExportSource:
         """Tasks of its heads."""
         return self.architecture.tasks if self.architecture else tuple(sorted(self.model.output))
 
+    @property
+    def device(self) -> str:
+        """Device to predict and measure on when nobody says one: the run's, else this machine; "none" for none."""
+        if self.run is None:
+            return "host"
+        from edgenas.search.config import read_config
+
+        return read_config(self.run.root)["device"] or "host"
+
+    def training_data(self, request: DataRequest) -> OpenData:
+        """The data of the run; of a network without one those of the request, in the size of its training.
+
+        Args:
+            request: source, tasks and numbers of frames; of a run it does not count.
+
+        Raises:
+            UsageError: they do not exist, have another size, or are not those of the run any more.
+        """
+        if self.run is not None:
+            from edgenas.search.config import read_config
+
+            return OpenData.reopen(read_config(self.run.root)["data"])
+        sized = self if self.architecture else self.at(request.height, request.width)
+        return sized.open_data(
+            request.source,
+            tasks=request.tasks,
+            frames=request.frames,
+            validation_frames=request.validation_frames,
+        )
+
     def open_data(
         self,
         data: str,

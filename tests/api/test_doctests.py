@@ -12,7 +12,7 @@ import pytest
 import edgenas
 
 # In the order in which a user would come by them: a search makes the run that the next ones open.
-MODULES = ("networks", "searching", "training", "runs", "devices")
+MODULES = ("networks", "searching", "training", "exporting", "runs", "devices")
 
 pytest.importorskip("tensorflow")
 

@@ -31,6 +31,7 @@ def right() -> None:
     assert_type(edgenas.report(run), Path)
     try:
         trained = edgenas.train(network, out="net", data=Path("frames.npz"), epochs=2)
+        assert_type(edgenas.export(trained.folder, formats=["int8", "float16"]).warnings, tuple[str, ...])
         assert_type(trained.metrics, dict[str, dict[str, float | None]])
     except edgenas.UsageError as error:
         assert_type(error.exit_code, int)
