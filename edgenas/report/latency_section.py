@@ -83,7 +83,7 @@ def _elsewhere(run: RunData) -> Html | None:
         "90% interval",
     ]
     inner = table("Predicted latency of the exported network on every device", header, rows, text_columns=3)
-    return tag("details", tag("summary", "Other devices: predicted, never measured here"), inner)
+    return tag("details", tag("summary", "Other devices: predictions only"), inner)
 
 
 def _card_entry(key: str, value: object, source: str) -> tuple[str, str]:
