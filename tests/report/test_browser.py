@@ -126,7 +126,7 @@ def test_without_script_everything_is_there(make_run: RunMaker, browser: Any) ->
 @pytest.mark.parametrize(("scheme", "width"), [("light", DESKTOP), ("dark", PHONE)])
 def test_axe_finds_nothing(make_run: RunMaker, browser: Any, scheme: str, width: int) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    one = make_run(trials=30, name="one")
+    one = make_run(trials=12, name="one")
     pages = [write_report(one)]
     if scheme == "light":
         pages.append(write_comparison([one, make_run(trials=12, name="other", parts=())], one / "both.html"))
