@@ -16,7 +16,7 @@ __all__ = ["LiveReport"]
 
 _WATCHED = ("*.json", "study.*", "predictor*/*.json", "train/*.json", "export/*", "images/*")
 _SERVER_SECONDS = 5.0  # how often a study is read whose changes show in no file
-_REST = 4.0  # a page is rendered at most this share of the time: once per so many times its own cost
+_REST = 2.0  # after rendering, rest for so many times what it took
 
 _Signature = tuple[tuple[str, int, int], ...]
 
