@@ -18,7 +18,7 @@ from edgenas.cli.options import (
     refuse_data_options,
 )
 from edgenas.cli.output import print_json, say
-from edgenas.errors import UsageError
+from edgenas.errors import EdgenasError, UsageError
 from edgenas.export.engines.formats import ENGINES, FORMATS
 
 __all__ = ["command"]
@@ -47,6 +47,12 @@ _ENDS = click.Choice(["int8", "uint8", "float32"])
 @click.option("--compare-outputs", is_flag=True, help="Also show what each form of the heads costs.")
 @click.option("--max-drop", default=1.0, show_default=True, type=click.FloatRange(0, 100, max_open=True),
     help="Largest drop of a head's metric against float32, in percent, before there is a warning.")  # fmt: skip
+@click.option("--repair", is_flag=True, help="Mend an int8 file that drops by more than --max-drop.")
+@click.option("--allow-mixed", is_flag=True,
+    help="Let --repair give named operators 16-bit activations, which the Edge TPU does not run.")  # fmt: skip
+@click.option(
+    "--keep", is_flag=True, help="Write the best file although --repair did not help enough; exit code 1."
+)
 @click.option(
     "--trained", type=click.Path(path_type=Path), help="Folder of `edgenas train --out` instead of a run."
 )
@@ -101,6 +107,9 @@ def command(source: Path | None, as_json: bool, **options: Any) -> None:
         height=options["height"],
         width=options["width"],
         calibration_frames=options["calibration_frames"],
+        repair=options["repair"],
+        allow_mixed=options["allow_mixed"],
+        keep=options["keep"],
         max_drop_percent=options["max_drop"],
         device=None if wanted.lower() == "none" else wanted,
         configuration=options["configuration"],
@@ -117,6 +126,8 @@ def command(source: Path | None, as_json: bool, **options: Any) -> None:
         show_export(result.card, request.out_dir)
     for warning in result.warnings:
         say(f"Warning: {warning}")
+    if result.failed:
+        raise EdgenasError(result.failed)
 
 
 def _formats(named: Sequence[str], int8: bool | None) -> tuple[str, ...]:

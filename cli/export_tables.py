@@ -21,6 +21,10 @@ def show_export(card: dict[str, Any], out: Path) -> None:
     _outputs(card["outputs"])
     if card.get("outputs_compared"):
         _compared_outputs(card["outputs_compared"])
+    if card.get("operator_errors", {}).get("worst"):
+        _worst_operators(card["operator_errors"])
+    if card.get("repair"):
+        _repair(card["repair"])
     latency = card["latency"]
     if latency["device"] is not None:
         interval = latency["predicted_interval_ms"]
@@ -80,6 +84,31 @@ def _compared_outputs(section: dict[str, Any]) -> None:
     print_table(
         f"What the forms of the heads cost (int8; metrics of the float network over {section['frames']} frames)",
         [*columns, *section["options"][0]["metrics"]], rows,
+    )  # fmt: skip
+
+
+def _worst_operators(section: dict[str, Any]) -> None:
+    by_name = {operator["name"]: operator for operator in section["operators"]}
+    told = [
+        f"{name} ({by_name[name]['type']}, {by_name[name]['sqnr_db']:.1f} dB)" for name in section["worst"]
+    ]
+    click.echo(f"Operators that add most noise: {', '.join(told)}")
+
+
+def _repair(section: dict[str, Any]) -> None:
+    rows = []
+    for step in section["steps"]:
+        if "reason" in step:
+            rows.append([step["step"], step["reason"], "", "", ""])
+            continue
+        rows.append([
+            step["step"], f"{step['worst_head']} {step['worst_metric']}", f"{step['worst_drop_percent']:+.2f}",
+            "yes" if step["kept"] else "no",
+            "-" if step["predicted_ms"] is None else format_ms(step["predicted_ms"]),
+        ])  # fmt: skip
+    print_table(
+        f"Repair, at most {section['max_drop_percent']:g}% drop against float32 (measured on the validation frames)",
+        ["step", "worst metric", "drop %", "kept", "predicted"], rows,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,17 +16,22 @@ import numpy as np
 from edgenas.datasets import Dataset
 from edgenas.datasets.layouts.resize import resize_image
 from edgenas.errors import EdgenasError, UsageError
-from edgenas.evaluation import Metrics
+from edgenas.evaluation import Metrics, evaluate_outputs
+from edgenas.export.calibration import calibrate_on
 from edgenas.export.candidate import IoTypes
 from edgenas.export.choice import Bench, Compared, convert_best
 from edgenas.export.drops import metric_drops_percent
 from edgenas.export.engines.convert import finished
-from edgenas.export.equalise import equalised
+from edgenas.export.engines.formats import INTEGER_FORMATS
 from edgenas.export.inputs import at_data_size, check_model, refuse_constant_heads
 from edgenas.export.intervals import with_intervals
 from edgenas.export.litert_model import LitertModel
+from edgenas.export.operator_errors import describe_operators
 from edgenas.export.outputs import DeviceNetwork, device_network
 from edgenas.export.package.write import with_description
+from edgenas.export.repair.ground import Ground, prepare_ground
+from edgenas.export.repair.loop import repair
+from edgenas.export.repair.state import RepairContext
 from edgenas.export.request import ExportRequest
 from edgenas.export.samples import write_samples
 from edgenas.export.verify import HeadError, Predict, require_float_agreement
@@ -39,6 +44,7 @@ from edgenas.training.trainer import predictor_of
 __all__ = ["ExportedFile", "ExportedNetwork", "export_network"]
 
 _COMPARED_FRAMES = 32
+_TRACED_FRAMES = 8
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,8 @@ def export_network(
     train_set: Dataset,
     validation_set: Dataset,
     request: ExportRequest,
+    *,
+    predict_ms: Callable[[bytes], float | None] | None = None,
 ) -> ExportedNetwork:
     """Converts, verifies and writes NAME_FORMAT.tflite for float32 and every other format of the request.
 
@@ -105,36 +113,65 @@ def export_network(
         train_set: source of the calibration frames.
         validation_set: frames to compare and score on.
         request: what to make.
+        predict_ms: predicted latency of an int8 file, for what a repair costs.
 
     Raises:
         UsageError: model, architecture and data do not belong together.
         MissingDependencyError: the engine that was asked for is not installed.
-        EdgenasError: weights that are not finite, a failed conversion, a float tensor left in the int8 file, or a
-            float32 file that does not compute what Keras computes.
+        EdgenasError: weights that are not finite, a failed conversion, a float tensor left in the int8 file, a
+            float32 file that does not compute what Keras computes, or an int8 file that no repair mends.
     """
     check_model(model, architecture, validation_set, request)
     device = device_network(model, request.heads)
     _refuse_labels_of_16_bits(device, request)
     size = (int(model.input_shape[1]), int(model.input_shape[2]))
     tasks, classes = tuple(sorted(model.output)), len(validation_set.info.class_names)
-    used = min(request.calibration_frames, len(train_set)) if request.calibrates else 0
-    images = list(_calibration_images(train_set, used, size))
+    calibration = calibrate_on(train_set, request.calibration_frames if request.calibrates else 0, size)
     reference = predictor_of(device.model)
     frames = validation_set.arrays(range(min(_COMPARED_FRAMES, len(validation_set))))["image"]
     shown = np.stack([resize_image(frame, *size) for frame in frames])
     refuse_constant_heads(reference(shown))
     io = IoTypes(request.input_type, request.output_type)
-    with _partial_folder(request) as partial, equalised(model, images) as factors:
+    with _partial_folder(request) as partial:
         bench = Bench(partial, request.name, reference, shown)
-        chosen: dict[str, Compared] = {}
+        plain, _ = convert_best(device.model, "float32", engine=request.engine, bench=bench)
+        require_float_agreement(plain.errors)
+        chosen: dict[str, Compared] = {"float32": plain}
+        grounds = {"float": Ground(device.model, plain.candidate.data, None)}
         engines: dict[str, Any] = {}
-        for format in request.written:
-            chosen[format], engines[format] = convert_best(
-                device.model, format, engine=request.engine, bench=bench, images=images,
-                float_file=chosen["float32"].candidate.data if chosen else None,
+        if request.calibrates:
+            grounds["integer"] = prepare_ground(device.model, plain.candidate.data, calibration.pixels)
+        for format in request.written[1:]:
+            ground = grounds["integer" if format in INTEGER_FORMATS else "float"]
+            chosen[format], engines[format] = _converted(ground, format, calibration.images, bench, request)
+        mended: dict[str, Any] = {}
+        if request.repair and "int8" in chosen:
+
+            def measured(one: Compared) -> Metrics:
+                run = at_data_size(one.run, size, tasks, classes, one.path)
+                return evaluate_outputs(run, validation_set, tasks)
+
+            before = measured(plain)
+            context = RepairContext(
+                train_set, calibration.images, calibration.pixels[::2],
+                convert=lambda ground, images: _converted(ground, "int8", images, bench, request)[0],
+                compare=bench.compare,
+                measure=lambda one: metric_drops_percent(before, measured(one)),
+                predict_ms=predict_ms,
+                max_drop_percent=request.max_drop_percent,
+                allow_mixed=request.allow_mixed,
             )  # fmt: skip
-            if format == "float32":
-                require_float_agreement(chosen[format].errors)
+            repaired = repair(context, grounds["integer"], chosen["int8"])
+            if repaired.failed is not None and not request.keep:
+                raise EdgenasError(repaired.failed)
+            chosen["int8"], grounds["integer"] = repaired.best.compared, repaired.best.ground
+            mended = {"repair": repaired.section}
+        blamed: dict[str, Any] = {}
+        if "int8" in chosen:
+            ground = grounds["integer"]
+            data = chosen["int8"].candidate.data
+            told = describe_operators(ground.float_file, data, shown[:_TRACED_FRAMES], ground.names)
+            blamed = {"operator_errors": told}
         info = validation_set.info
         ready = {
             format: _Ready.write(one, io, device, partial, request, info) for format, one in chosen.items()
@@ -154,18 +191,20 @@ def export_network(
         samples = samples.replace(request.out_dir / samples.name)
     shipped = files[request.shipped]
     sections = {
-        "engines": {format: section for format, section in engines.items() if format != "float32"},
+        "engines": engines,
         "drops_percent": {
             format: metric_drops_percent(scored["float32"][0], scored[format][0])
             for format in request.written
             if format != "float32"
         },
-        "equalised": dict(factors),
+        **({"calibration": calibration.to_dict()} if request.calibrates else {}),
+        **mended,
+        **blamed,
         "metric_intervals": {kind: intervals for kind, (_, intervals) in scored.items()},
         "outputs": device.describe(shipped.io, read_tflite(shipped.path).output_names),
     }
     parameters = sum(int(np.prod(v.shape)) for v in model.trainable_variables)
-    return ExportedNetwork(files, parameters, scored["keras"][0], used, samples, sections)
+    return ExportedNetwork(files, parameters, scored["keras"][0], len(calibration.pixels), samples, sections)
 
 
 @dataclass(frozen=True)
@@ -242,7 +281,9 @@ def _refuse_labels_of_16_bits(device: DeviceNetwork, request: ExportRequest) -> 
         )
 
 
-def _calibration_images(train_set: Dataset, count: int, size: tuple[int, int]) -> Iterator[np.ndarray]:
-    for index in np.linspace(0, len(train_set) - 1, count).astype(int):
-        pixels = resize_image(train_set.frame(int(index)).image, *size)
-        yield (pixels[None].astype(np.float32) / 127.5 - 1.0).astype(np.float32)
+def _converted(
+    ground: Ground, format: str, images: Sequence[np.ndarray], bench: Bench, request: ExportRequest
+) -> tuple[Compared, dict[str, Any]]:
+    return convert_best(
+        ground.model, format, engine=request.engine, bench=bench, images=images, float_file=ground.float_file
+    )

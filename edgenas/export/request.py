@@ -33,6 +33,8 @@ class ExportRequest:
         width: columns, likewise.
         calibration_frames: training frames that set the activation ranges.
         repair: whether to mend an int8 file whose metrics drop by more than `max_drop_percent`.
+        allow_mixed: whether a repair may give named operators 16-bit activations, which the Edge TPU does not run.
+        keep: whether the best file is written although no repair helped enough.
         max_drop_percent: largest drop of a head's metric against float32, in percent of it.
         device: device to predict and measure on; None for none.
         configuration: its configuration; None for the fitting one.
@@ -54,6 +56,8 @@ class ExportRequest:
     width: int | None = None
     calibration_frames: int = 128
     repair: bool = False
+    allow_mixed: bool = False
+    keep: bool = False
     max_drop_percent: float = 1.0
     device: str | None = "host"
     configuration: str | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -12,7 +13,7 @@ from edgenas.device_profiles import DeviceProfile, Measurement, align_operators,
 from edgenas.errors import UsageError
 from edgenas.export.card import model_card
 from edgenas.export.request import ExportRequest
-from edgenas.graph import OpGraph, read_tflite
+from edgenas.graph import OpGraph, parse_tflite, read_tflite
 from edgenas.latency_models import LatencyPredictor, find_predictor
 from edgenas.runtime import start_tensorflow
 from edgenas.search.config import read_config
@@ -23,10 +24,9 @@ from edgenas.workflow.export_outputs import Price, compare_outputs
 from edgenas.workflow.export_source import ExportSource
 from edgenas.workflow.ship import check_shipped, provenance
 
-__all__ = ["MIN_CALIBRATION_FRAMES", "ExportResult", "export_trained"]
+__all__ = ["ExportResult", "export_trained"]
 
-MIN_CALIBRATION_FRAMES = 100
-"""Fewer frames see too little of the activations' ranges to set the int8 scales."""
+_HINT = " Mend it with --repair."
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,13 @@ class ExportResult:
         card_path: the model card.
         card: its content.
         warnings: what a user should see, one sentence each.
+        failed: why the int8 file, kept all the same, is not good enough.
     """
 
     card_path: Path
     card: dict[str, Any]
     warnings: tuple[str, ...] = ()
+    failed: str | None = None
 
 
 def export_trained(source: ExportSource, data: OpenData, request: ExportRequest) -> ExportResult:
@@ -81,7 +83,10 @@ def export_trained(source: ExportSource, data: OpenData, request: ExportRequest)
     from edgenas.export.exporter import export_network
     from edgenas.export.package.write import write_package
 
-    exported = export_network(source.model, source.architecture, data.train, data.validation, request)
+    exported = export_network(
+        source.model, source.architecture, data.train, data.validation, request,
+        predict_ms=None if predictor is None else functools.partial(_predicted_ms, predictor),
+    )  # fmt: skip
     shipped = exported.files[dtype].path
     graph = read_tflite(shipped)
     # Predictors know files whose operators work on one element type.
@@ -110,16 +115,10 @@ def export_trained(source: ExportSource, data: OpenData, request: ExportRequest)
         arch = source.architecture
         if arch is not None and best.get("hash") == arch.hash and request.keeps_the_network:
             store_measurement(run.root, measurement.latency_ms, measurement.source)
-    warnings = (
-        *_calibration_warning(data, request), *_size_warning(trained, source), *_drop_warnings(card, request)
-    )  # fmt: skip
-    return ExportResult(card_path, card, warnings)
-
-
-def _calibration_warning(data: OpenData, request: ExportRequest) -> list[str]:
-    if not request.calibrates or min(request.calibration_frames, len(data.train)) >= MIN_CALIBRATION_FRAMES:
-        return []
-    return [f"fewer than {MIN_CALIBRATION_FRAMES} calibration frames make the int8 scales unreliable."]
+    warnings = [*_size_warning(trained, source), *card.get("calibration", {}).get("warnings", ())]
+    failed = card.get("repair", {}).get("failed")
+    told = [] if failed else _drop_warnings(card, request)
+    return ExportResult(card_path, card, (*warnings, *told), failed)
 
 
 def _size_warning(trained: ExportSource, exported: ExportSource) -> list[str]:
@@ -140,11 +139,20 @@ def _drop_warnings(card: Mapping[str, Any], request: ExportRequest) -> list[str]
         for task, row in drops.items():
             metric, percent = max(row.items(), key=lambda item: item[1], default=("", 0.0))
             if percent > request.max_drop_percent:
+                hint = _HINT if format == "int8" and not request.repair else ""
                 texts.append(
                     f"{task} {metric} of the {format} file is {percent:.2g}% worse than that of float32; at most "
-                    f"{request.max_drop_percent:g}% is allowed."
+                    f"{request.max_drop_percent:g}% is allowed.{hint}"
                 )
     return texts
+
+
+def _predicted_ms(predictor: LatencyPredictor, data: bytes) -> float | None:
+    """The latency of a file; None where its operators work on several types, which predictors do not know."""
+    graph = parse_tflite(data)
+    if any(tensor.dtype == "int16" for tensor in graph.tensors.values()):
+        return None
+    return predictor.predict(graph).latency_ms
 
 
 def _prices(device: str | None, predictor: LatencyPredictor | None) -> dict[str, Price]:
