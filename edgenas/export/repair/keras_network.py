@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -141,13 +142,15 @@ def keras_network(network: FoldedNetwork, ranges: Mapping[int, ActivationRange] 
         if number in network.kernels:
             layers[number] = FoldedConvolution(
                 network.kernels[number].shape, part.stride, part.same, part.activation,
-                part.type == "DEPTHWISE_CONV_2D", ranges is not None, name=f"part_{number}",
+                part.type == "DEPTHWISE_CONV_2D", ranges is not None, name=_layer_name(network, number),
             )  # fmt: skip
             x = layers[number](sources[0])
         else:
-            x = FoldedOperator(part, name=f"part_{number}")(sources if len(sources) > 1 else sources[0])
+            x = FoldedOperator(part, name=_layer_name(network, number))(
+                sources if len(sources) > 1 else sources[0]
+            )
         tensors[number] = stored(x, number)
-    model = keras.Model(image, {head: tensors[number] for head, number in network.outputs.items()})
+    model = keras.Model(image, {head: tensors[n] for head, n in network.outputs.items()}, name="network")
     for number, layer in layers.items():
         layer.kernel.assign(network.kernels[number])
         layer.bias.assign(network.biases[number])
@@ -156,11 +159,16 @@ def keras_network(network: FoldedNetwork, ranges: Mapping[int, ActivationRange] 
 
 def weights_of(model: keras.Model, network: FoldedNetwork) -> FoldedNetwork:
     """The network with the weights that the model has now."""
-    layers = {number: model.get_layer(f"part_{number}") for number in network.kernels}
+    layers = {number: model.get_layer(_layer_name(network, number)) for number in network.kernels}
     return network.with_weights(
         {number: np.asarray(layer.kernel.numpy()) for number, layer in layers.items()},
         {number: np.asarray(layer.bias.numpy()) for number, layer in layers.items()},
     )
+
+
+def _layer_name(network: FoldedNetwork, number: int) -> str:
+    """Of the part's name, so that files show where an operator comes from; unique by its number."""
+    return f"{re.sub(r'[^A-Za-z0-9_.-]', '_', network.parts[number].name)}_{number}"
 
 
 def _activated(x: Any, activation: str) -> Any:
