@@ -43,6 +43,7 @@ def fine_tune(context: RepairContext, best: Mended) -> Mended | None:
     step = _step_of(teacher, student)
     count = min(len(context.train_set), _MOST_FRAMES)
     height, width = context.frames.shape[1:3]
+    schedule = TrainingConfig(iterations=_STEPS, learning_rate=_RATE)
     rng = np.random.default_rng(context.seed)
     for number in range(_STEPS):
         places = (
@@ -50,8 +51,8 @@ def fine_tune(context: RepairContext, best: Mended) -> Mended | None:
         )
         pixels = context.train_set.stored_batch(places, ["image"])["image"]
         batch = network_input(np.stack([resize_image(image, height, width) for image in pixels]))
-        rate = _RATE * (0.02 + 0.98 * 0.5 * (1.0 + math.cos(math.pi * number / _STEPS)))
-        loss = float(step(tf.constant(batch), tf.constant(rate, tf.float32), tf.constant(number, tf.float32)))
+        rate = tf.constant(schedule.learning_rate_at(number), tf.float32)
+        loss = float(step(tf.constant(batch), rate, tf.constant(number, tf.float32)))
         if not math.isfinite(loss):
             return None
     ground = ground_of(weights_of(student, network))
