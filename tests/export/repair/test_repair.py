@@ -147,7 +147,7 @@ def test_bias_correction_takes_the_shift_out_of_the_fragile_heads(plain: Any, tm
         means = [facts[outputs[head]].mean for facts in (wanted, before, after)]
         shift = [float(np.abs(mean - means[0]).max()) for mean in means[1:]]
         # What may be left is below the rounding of the head's last resize.
-        assert shift[1] < 0.5 * shift[0] or shift[1] < 2e-3 * float(np.abs(means[0]).max()), (head, shift)
+        assert shift[1] < 0.7 * shift[0] or shift[1] < 2e-3 * float(np.abs(means[0]).max()), (head, shift)
         assert ratios[1][head] > ratios[0][head] - 0.3, head
     assert parse_tflite(corrected) == parse_tflite(plain.int8_file)
 
