@@ -81,8 +81,8 @@ def calibrate_on(train_set: Dataset, count: int, size: tuple[int, int]) -> Calib
     warnings = []
     if len(images) < MIN_CALIBRATION_FRAMES:
         warnings.append(
-            f"{len(images)} calibration frames set the int8 scales; fewer than {MIN_CALIBRATION_FRAMES} make them "
-            "unreliable. Give more training frames, or a larger --calibration-frames."
+            f"{len(images)} frames set the int8 scales; fewer than {MIN_CALIBRATION_FRAMES} calibration frames "
+            "make them unreliable. Give more training frames, or a larger --calibration-frames."
         )
     return Calibration(
         images,
