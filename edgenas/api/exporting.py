@@ -31,6 +31,9 @@ def export(
     height: int | None = None,
     width: int | None = None,
     calibration_frames: int = 128,
+    repair: bool = False,
+    allow_mixed: bool = False,
+    keep: bool = False,
     max_drop_percent: float = 1.0,
     device: str | None = None,
     configuration: str | None = None,
@@ -54,7 +57,8 @@ def export(
         out: folder of the files; RUN/export, or the network's own folder.
 
     Returns:
-        The model card as `card` with its path, and what a user should see as `warnings`.
+        The model card as `card` with its path, what a user should see as `warnings`, and with `keep` as `failed` why
+        the int8 file is not good enough.
 
     Raises:
         UsageError: there is no such network, or an argument does not exist or fit.
@@ -94,6 +98,9 @@ def export(
         height=height,
         width=width,
         calibration_frames=calibration_frames,
+        repair=repair,
+        allow_mixed=allow_mixed,
+        keep=keep,
         max_drop_percent=max_drop_percent,
         device=None if wanted.lower() == "none" else wanted,
         configuration=configuration,
