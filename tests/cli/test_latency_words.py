@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edgenas.cli import export, search_result
+from edgenas.cli import export_tables, search_result
 from edgenas.search import SearchResult
 
 
@@ -52,4 +52,4 @@ def test_search_whose_recommendation_cannot_be_simulated(tmp_path: Path) -> None
     ],
 )
 def test_export(latency: dict[str, Any], words: str) -> None:
-    assert export._checked(latency) == words
+    assert export_tables._measured(latency) == words
