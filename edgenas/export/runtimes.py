@@ -60,7 +60,7 @@ TFLITE_VARIABLE = "EDGENAS_TFLITE_PYTHON"
 ARM_VARIABLE = "EDGENAS_ARM_PYTHON"
 
 _BUDGET_MACS = 12e9  # some 4 s of the reference kernels, the slowest, on one core of 2024
-_FRAMES = (4, 64)
+_FRAMES = (4, 128)
 _TIMEOUT_SECONDS = 300.0
 
 Outputs = Mapping[str, np.ndarray]

@@ -23,7 +23,7 @@ def section(int8_file: Path, frames: Dataset) -> dict[str, Any]:
 
 
 def test_builtin_and_reference_kernels_are_compared(section: dict[str, Any], frames: Dataset) -> None:
-    assert section["frames"] == min(len(frames), 64)
+    assert section["frames"] == min(len(frames), 128)
     for kernels in ("builtin", "reference"):
         entry = section["runtimes"][kernels]
         assert entry["kernels"] == kernels and entry["runtime"] == "ai-edge-litert"
