@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -115,10 +116,24 @@ def export_trained(source: ExportSource, data: OpenData, request: ExportRequest)
         arch = source.architecture
         if arch is not None and best.get("hash") == arch.hash and request.keeps_the_network:
             store_measurement(run.root, measurement.latency_ms, measurement.source)
-    warnings = [*_size_warning(trained, source), *card.get("calibration", {}).get("warnings", ())]
+    warnings = [
+        *_data_warning(trained, data),
+        *_size_warning(trained, source),
+        *card.get("calibration", {}).get("warnings", ()),
+    ]
     failed = card.get("repair", {}).get("failed")
     told = [] if failed else _drop_warnings(card, request)
     return ExportResult(card_path, card, (*warnings, *told), failed)
+
+
+def _data_warning(trained: ExportSource, data: OpenData) -> list[str]:
+    """Ranges and metrics of other data than the network will see: told where the training says what it saw."""
+    if trained.data in ("", data.request.source) or trained.fingerprint == data.train.info.fingerprint:
+        return []
+    return [
+        f"The network was trained on {trained.data}; ranges and metrics of this export are of {data.request.source}. "
+        f"If that is not meant: --data {shlex.quote(trained.data)}"
+    ]
 
 
 def _size_warning(trained: ExportSource, exported: ExportSource) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 from edgenas.errors import UsageError, no_such_file
 from edgenas.runtime import start_tensorflow
 from edgenas.space import Architecture
+from edgenas.storage import read_json
 from edgenas.workflow.data import DataRequest, OpenData
 from edgenas.workflow.runs import RunFolder, newest_run
 from edgenas.workflow.train import TrainedNetwork, load_trained
@@ -32,6 +33,8 @@ class ExportSource:
         run: the run that found it; None without one.
         height: rows of the network to export; None for those that it was trained with.
         width: columns, likewise.
+        fingerprint: that of the data that it was trained on; empty where nothing says so.
+        data: how they were named.
     """
 
     path: Path
@@ -40,6 +43,8 @@ class ExportSource:
     run: RunFolder | None = None
     height: int | None = None
     width: int | None = None
+    fingerprint: str = ""
+    data: str = ""
 
     @classmethod
     def find(
@@ -74,7 +79,14 @@ class ExportSource:
     @classmethod
     def of(cls, network: TrainedNetwork) -> ExportSource:
         """That of a finished training."""
-        return cls(network.model_path, network.folder, network.architecture)
+        stored = read_json(network.folder / "metrics.json", "training result")
+        return cls(
+            network.model_path,
+            network.folder,
+            network.architecture,
+            fingerprint=str((stored.get("identity") or {}).get("data") or ""),
+            data=str((stored.get("data") or {}).get("source") or ""),
+        )
 
     @classmethod
     def _of_file(cls, path: Path, architecture: Path | None) -> ExportSource:

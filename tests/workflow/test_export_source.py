@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,16 @@ def test_what_is_no_source(folder: Path, tmp_path: Path) -> None:
         ExportSource.find(folder, architecture=folder / "arch.json")
     with pytest.raises(UsageError, match="No trained network"):
         ExportSource.find(tmp_path)
+
+
+def test_data_that_the_training_did_not_see_are_told() -> None:
+    from edgenas.workflow.data import DataRequest
+    from edgenas.workflow.export import _data_warning
+
+    data = DataRequest("rooms", height=32, width=64, frames=2, validation_frames=2).open()
+    source = ExportSource(Path("model.keras"), Path(), fingerprint="0", data="nyu v2.npz")
+    [warning] = _data_warning(source, data)
+    assert "trained on nyu v2.npz" in warning and warning.endswith("--data 'nyu v2.npz'")
+    seen = data.train.info.fingerprint
+    for quiet in (replace(source, data=""), replace(source, data="rooms"), replace(source, fingerprint=seen)):
+        assert _data_warning(quiet, data) == []
