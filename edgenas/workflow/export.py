@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -86,7 +85,7 @@ def export_trained(source: ExportSource, data: OpenData, request: ExportRequest)
 
     exported = export_network(
         source.model, source.architecture, data.train, data.validation, request,
-        predict_ms=None if predictor is None else functools.partial(_predicted_ms, predictor),
+        predict_ms=None if predictor is None else partial(_predicted_ms, predictor),
     )  # fmt: skip
     shipped = exported.files[dtype].path
     graph = read_tflite(shipped)
