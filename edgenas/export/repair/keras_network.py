@@ -32,7 +32,6 @@ class ActivationRange:
     zero_point: int
 
 
-@keras.saving.register_keras_serializable("edgenas")
 class FakeQuantisation(keras.layers.Layer):
     """Rounds activations to the values that int8 has; gradients pass as if it did not, but not beyond the range.
 
@@ -49,12 +48,7 @@ class FakeQuantisation(keras.layers.Layer):
         clipped = tf.clip_by_value(inputs, low, high)
         return clipped + tf.stop_gradient(tf.round(clipped / self.scale) * self.scale - clipped)
 
-    def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
-        return {**super().get_config(), "scale": self.scale, "zero_point": self.zero_point}
 
-
-@keras.saving.register_keras_serializable("edgenas")
 class FoldedConvolution(keras.layers.Layer):
     """A convolution with its bias and activation, its kernel rounded to int8 per channel where `quantised`."""
 
@@ -91,13 +85,7 @@ class FoldedConvolution(keras.layers.Layer):
             tf.nn.bias_add(convolve(inputs, kernel, strides, padding), self.bias.value), self.activation
         )
 
-    def get_config(self) -> dict[str, Any]:
-        """Arguments of the constructor."""
-        names = ("kernel_shape", "stride", "same", "activation", "depthwise", "quantised")
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
-
-@keras.saving.register_keras_serializable("edgenas")
 class FoldedOperator(keras.layers.Layer):
     """A sum, a constant factor, pooling or a resize."""
 
