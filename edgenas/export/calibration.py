@@ -61,8 +61,8 @@ class Calibration:
 def calibrate_on(train_set: Dataset, count: int, size: tuple[int, int]) -> Calibration:
     """Takes `count` frames evenly spread over the training data.
 
-    Measured with experiments/calibration_frames.py: spread frames do at least as well as frames in a row or the
-    frames of the largest activations.
+    Measured on one network (experiments/calibration_frames.json): from 64 frames on, spread frames, frames in a row and
+    those of the largest activations differ by less than 0.3 dB; 16 frames in a row lose 5 dB, 16 spread ones 0.2.
 
     Args:
         train_set: what the network was trained on; never validation frames, which would flatter the metrics.
