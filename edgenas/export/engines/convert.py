@@ -50,8 +50,9 @@ def convert(
     if engine == "litert-quantizer" and format != "float32":
         source = float_file or to_tflite(model, format="float32")
         used = recipe or recipe_for(format)
-        data = quantise(source, used, shown)
-        told: dict[str, Any] = {"rules": list(used)}
+        clip = format == "int8" and recipe is None
+        data = quantise(source, used, shown, clip=clip)
+        told: dict[str, Any] = {"rules": list(used), **({"ranges": "least squared error"} if clip else {})}
     elif engine in ENGINES and engine != "auto":
         engine = "tensorflow"
         ready = float_file if format == "float32" else None

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from edgenas.errors import EdgenasError, MissingDependencyError
+from edgenas.export.engines.ranges import least_error_ranges
 from edgenas.export.engines.tensorflow import SIGNATURE
 from edgenas.runtime import quiet_stderr
 
@@ -72,13 +73,20 @@ def recipe_for(format: str, *, algorithm: str = "min_max_uniform_quantize") -> R
     )
 
 
-def quantise(float_file: bytes, recipe: Recipe, images: Iterable[np.ndarray] | None = None) -> bytes:
+def quantise(
+    float_file: bytes,
+    recipe: Recipe,
+    images: Sequence[np.ndarray] | None = None,
+    *,
+    clip: bool = False,
+) -> bytes:
     """Quantises a file that `to_tflite` made.
 
     Args:
         float_file: the float32 file, with its signature.
         recipe: what to do.
         images: [1, H, W, 3] float32 as the network will see them, for recipes that quantise activations.
+        clip: ranges of activations that cost 8-bit numbers least, see `least_error_ranges`, instead of the extremes.
 
     Returns:
         The file, with the same signature.
@@ -113,6 +121,8 @@ def quantise(float_file: bytes, recipe: Recipe, images: Iterable[np.ndarray] | N
                 )
                 watcher.calibrate({SIGNATURE: [{"image": image} for image in images]}, manager)
                 ranges = watcher.get_model_qsvs()
+                if clip:
+                    ranges = least_error_ranges(float_file, images, ranges)
             result = worker.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
     except (
         Exception
