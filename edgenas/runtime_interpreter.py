@@ -11,6 +11,7 @@ import numpy as np
 
 from edgenas.device_profiles.agent.runtime import load_runtime
 from edgenas.errors import EdgenasError, MissingDependencyError, UsageError, no_such_file, unknown_name
+from edgenas.runtime import quiet_stderr
 
 __all__ = ["KERNELS", "RuntimeInterpreter", "TensorDetail"]
 
@@ -103,8 +104,9 @@ class RuntimeInterpreter:
         if kernels != "default":
             options["experimental_op_resolver_type"] = getattr(module.OpResolverType, _RESOLVERS[kernels])
         try:
-            self._interpreter = module.Interpreter(model_path=str(path), num_threads=threads, **options)
-            self._interpreter.allocate_tensors()
+            with quiet_stderr():
+                self._interpreter = module.Interpreter(model_path=str(path), num_threads=threads, **options)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise _cannot_run(path, self.facts["runtime"], error) from error
         names = _signature_names(self._interpreter)
