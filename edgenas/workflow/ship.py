@@ -157,6 +157,8 @@ def predictions(graph: OpGraph, dtype: str) -> list[dict[str, Any]]:
 def provenance(model: Path, run: Path | None) -> dict[str, Any]:
     """Where a network comes from: the Keras file with its SHA-256, how it was trained, and the run that found it.
 
+    Names only, no folders of this machine: a card travels.
+
     Args:
         model: the .keras file; `edgenas train` leaves its settings in metrics.json beside it.
         run: folder of the run; None without one.
@@ -164,9 +166,9 @@ def provenance(model: Path, run: Path | None) -> dict[str, Any]:
     stored = model.with_name("metrics.json")
     identity = read_json(stored, "training result").get("identity", {}) if stored.is_file() else {}
     return {
-        "model": str(model),
+        "model": str(model.relative_to(run) if run is not None and model.is_relative_to(run) else model.name),
         "model_sha256": file_sha256(model),
         "training": identity.get("config"),
         "training_data_fingerprint": identity.get("data"),
-        "run": None if run is None else str(run),
+        "run": None if run is None else run.resolve().name,
     }

@@ -114,4 +114,4 @@ def test_provenance_names_the_weights_and_the_training(tmp_path: Path) -> None:
     (tmp_path / "metrics.json").write_text(json.dumps(identity))
     found = provenance(model, tmp_path)
     assert found["training"] == {"iterations": 3} and found["training_data_fingerprint"] == "abc"
-    assert found["run"] == str(tmp_path)
+    assert found["run"] == tmp_path.name and found["model"] == "model.keras"
