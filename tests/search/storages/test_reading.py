@@ -38,5 +38,5 @@ def test_reading_during_a_search(tmp_path: Path, kind: str, request: pytest.Fixt
         raise
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
-    assert counts == sorted(counts) and len(set(counts)) > 2
+    assert counts == sorted(counts) and len(set(counts)) > 3
     assert len(read_trials(folder)) == 120
